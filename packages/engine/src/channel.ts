@@ -1,0 +1,63 @@
+/** Channel: what streams and servers have in common, above all how user code is called. */
+import type { Engine } from './engine.js';
+import type { InseamError } from './errors.js';
+import type { Logger } from './logger.js';
+
+export abstract class Channel {
+  /** The engine that counts this channel while it is open. */
+  readonly engine: Engine;
+  /** Where errors go that no handler takes. */
+  readonly logger: Logger;
+
+  constructor(engine: Engine, logger: Logger = engine.logger) {
+    this.engine = engine;
+    this.logger = logger;
+  }
+
+  /** Closes in good order: what is written already is sent first, unless `flush` is false. Idempotent. */
+  abstract close(flush?: boolean): void;
+
+  /** Closes at once and drops what is unsent; `reason` is what `onClose` gets. Idempotent. */
+  abstract abort(reason?: InseamError): void;
+
+  /** The engine is stopping: finish what is in flight, then close. */
+  shutdown(): void {
+    this.close();
+  }
+
+  /** Called once when the channel is closed; `reason` is null when it was closed in good order. */
+  onClose(_reason: InseamError | null): void {}
+
+  /** Called for every error without a handler of its own. The default reports it and closes at once. */
+  onError(error: InseamError): void {
+    this.logger.warn(`${this.constructor.name} failed`, error);
+    this.abort(error);
+  }
+
+  /** Calls a handler of the user's: what it throws, or its promise rejects with, is reported and goes no further. */
+  protected notify(handler: string, call: () => unknown): void {
+    observe(this.logger, `${this.constructor.name}.${handler}`, call);
+  }
+
+  /** `notify` for calls that come too often for a closure: after the call, for what it returned. */
+  protected observeResult(handler: string, result: unknown): void {
+    if (result instanceof Promise) {
+      result.catch((error) => this.logger.error(`${this.constructor.name}.${handler} rejected`, error));
+    }
+  }
+
+  /** `notify` for calls that come too often for a closure: for what it threw. */
+  protected reportThrow(handler: string, error: unknown): void {
+    this.logger.error(`${this.constructor.name}.${handler} threw`, error);
+  }
+}
+
+/** Runs user code: a throw or a rejected promise is reported, never fatal. */
+export function observe(logger: Logger, where: string, call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch((error) => logger.error(`${where} rejected`, error));
+  } catch (error) {
+    logger.error(`${where} threw`, error);
+  }
+}

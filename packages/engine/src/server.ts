@@ -1,0 +1,160 @@
+/** Server: accepts connections and makes a Stream of each. */
+import { type Address, parseAddress } from './address.js';
+import { Channel } from './channel.js';
+import { container, type DependencyContainer } from './container.js';
+import { Engine } from './engine.js';
+import { type InseamError, transportError, usageError } from './errors.js';
+import { ENGINE_LIMITS } from './limits.js';
+import { Logger } from './logger.js';
+import { Stream, type StreamOptions } from './stream.js';
+import type { StreamAddress, Transport } from './transport.js';
+import { SocketListener } from './transports/socket-listener.js';
+
+/** What a Server makes of a connection: `Stream` or a subclass of it. */
+export type ConnectionClass<S extends Stream = Stream> = new (options: StreamOptions) => S;
+
+export interface ServerOptions<S extends Stream = Stream> {
+  /** The class of the connections. Default: `Stream`, which ignores what it reads. */
+  ConnectionClass?: ConnectionClass<S>;
+  /** The engine that counts the server and its connections. Default: the process's own. */
+  engine?: Engine;
+  /** Where the parts come from: a child of the project's container replaces some for this server only. */
+  container?: DependencyContainer;
+  /** Connections served at once; further ones wait, unread. Default 65,536. */
+  maxConnections?: number;
+}
+
+export interface ListenOptions {
+  /** Connections that may wait to be accepted. Default 1024. */
+  backlog?: number;
+}
+
+export class Server<S extends Stream = Stream> extends Channel {
+  readonly ConnectionClass: ConnectionClass<S>;
+  readonly maxConnections: number;
+  readonly #channels = new Set<S>();
+  /** Accepted above the limit: unread until a place is free. */
+  #waiting: Transport[] = [];
+  #listener: SocketListener | null = null;
+  #state: 'idle' | 'listening' | 'closed' = 'idle';
+  #backlog: number = ENGINE_LIMITS.backlog;
+
+  constructor(options: ServerOptions<S> = {}) {
+    const parts = options.container ?? container;
+    const engine = options.engine ?? Engine.instance(parts);
+    super(engine, parts.isRegistered(Logger) ? parts.resolve(Logger) : engine.logger);
+    this.ConnectionClass =
+      options.ConnectionClass ?? (Stream as ConnectionClass<Stream> as ConnectionClass<S>);
+    this.maxConnections = options.maxConnections ?? ENGINE_LIMITS.maxConnections;
+    if (!(Number.isInteger(this.maxConnections) && this.maxConnections > 0)) {
+      throw usageError('ENGINE_OPTION', `maxConnections: ${this.maxConnections}`);
+    }
+  }
+
+  /** The open connections. */
+  get channels(): ReadonlySet<S> {
+    return this.#channels;
+  }
+
+  get listening(): boolean {
+    return this.#state === 'listening';
+  }
+
+  /** Where the server listens, with the port that the system chose for port 0; null when it does not listen. */
+  get localAddress(): StreamAddress | null {
+    return this.#listener?.address ?? null;
+  }
+
+  /** The server listens. */
+  onListen(): unknown {
+    return undefined;
+  }
+
+  /** A connection has come; answer false to refuse it. */
+  onAccept(_transport: Transport): boolean {
+    return true;
+  }
+
+  /**
+   * Listens on `address` and resolves to the server. Rejects with UsageError for a bad address or a second call,
+   * with TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where that is not to be had.
+   */
+  async listen(address: Address, options: ListenOptions = {}): Promise<this> {
+    const parsed = parseAddress(address);
+    if (this.#state !== 'idle') throw usageError('ENGINE_SERVER_IN_USE');
+    this.#state = 'listening';
+    this.#backlog = options.backlog ?? ENGINE_LIMITS.backlog;
+    this.engine.addChannel(this);
+    try {
+      const listener = await SocketListener.listen(parsed, this.#backlog, (transport) =>
+        this.accept(transport),
+      );
+      // close() may have come meanwhile.
+      if (!this.listening) listener.close();
+      else this.#listener = listener;
+    } catch (error) {
+      this.#state = 'idle';
+      this.engine.removeChannel(this);
+      throw transportError('ENGINE_LISTEN_FAILED', error as Error);
+    }
+    if (this.listening) this.notify('onListen', () => this.onListen());
+    return this;
+  }
+
+  /** Takes a connection as if it had been accepted: how tests and other listeners bring their own. */
+  accept(transport: Transport): S | null {
+    if (this.#channels.size < this.maxConnections) return this.#connect(transport);
+    if (this.#waiting.length < this.#backlog) this.#waiting.push(transport);
+    else transport.abort();
+    return null;
+  }
+
+  /** Stops listening. Open connections stay; the engine's `stop()` closes them too. Idempotent. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    const wasListening = this.#state === 'listening';
+    this.#state = 'closed';
+    for (const transport of this.#waiting) transport.abort();
+    this.#waiting = [];
+    this.#listener?.close();
+    if (!wasListening) return;
+    this.notify('onClose', () => this.onClose(null));
+    this.engine.removeChannel(this);
+  }
+
+  /** Stops listening and closes every connection at once. */
+  abort(reason?: InseamError): void {
+    this.close();
+    for (const stream of [...this.#channels]) stream.abort(reason);
+  }
+
+  /** Whether listening holds the process; it does at first. */
+  ref(): void {
+    this.#listener?.ref();
+  }
+  unref(): void {
+    this.#listener?.unref();
+  }
+
+  /** For streams: `stream` is closed, and its place is free. */
+  forget(stream: Stream): void {
+    this.#channels.delete(stream as S);
+    const next = this.#channels.size < this.maxConnections ? this.#waiting.shift() : undefined;
+    if (next) this.#connect(next);
+  }
+
+  #connect(transport: Transport): S | null {
+    let isWelcome = false;
+    this.notify('onAccept', () => {
+      isWelcome = this.onAccept(transport);
+    });
+    if (!isWelcome) {
+      transport.abort();
+      return null;
+    }
+    const stream = new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
+    this.#channels.add(stream);
+    stream.attach(transport);
+    return stream;
+  }
+}

@@ -1,0 +1,63 @@
+/** Listening TCP and Unix sockets, through Node's net.Server. */
+import { createServer, type Server as NetServer } from 'node:net';
+import type { ParsedAddress } from '../address.js';
+import type { StreamAddress, Transport } from '../transport.js';
+import { SocketTransport } from './socket-transport.js';
+
+export class SocketListener {
+  readonly #server: NetServer;
+  readonly address: StreamAddress;
+
+  private constructor(server: NetServer, address: StreamAddress) {
+    this.#server = server;
+    this.address = address;
+  }
+
+  /** Listens on `address`; rejects with the system's error. `accept` gets each connection, unread. */
+  static async listen(
+    address: ParsedAddress,
+    backlog: number,
+    accept: (transport: Transport) => void,
+  ): Promise<SocketListener> {
+    const path = 'path' in address ? address.path : null;
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
+      accept(SocketTransport.accepted(socket, path)),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(toOptions(address, backlog), () => {
+        server.removeListener('error', reject);
+        // An accept that fails, for want of descriptors say, fails alone: the next one may do.
+        server.on('error', () => {});
+        resolve();
+      });
+    });
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') return new SocketListener(server, { path: path ?? '' });
+    return new SocketListener(server, {
+      host: bound.address,
+      port: bound.port,
+      family: bound.family === 'IPv6' ? 6 : 4,
+    });
+  }
+
+  /** Stops listening; connections that were accepted stay. */
+  close(): void {
+    this.#server.close();
+  }
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+}
+
+function toOptions(address: ParsedAddress, backlog: number) {
+  if ('path' in address) return { path: address.path, backlog };
+  return address.host === null
+    ? { port: address.port, backlog }
+    : { port: address.port, host: address.host, backlog };
+}

@@ -1,0 +1,94 @@
+/**
+ * What a stream still has to send, in order, as pure data. Adjacent text is joined, so that a hundred small
+ * writes leave as one; large pieces are handed out in slices, so that a slow reader costs one slice of copies.
+ */
+
+/** A queue entry: `latin1` text has one byte per code unit, `utf8` text is encoded slice by slice. */
+type Entry =
+  | { kind: 'latin1'; text: string; from: number }
+  | { kind: 'utf8'; text: string; from: number; bytes: number }
+  | { kind: 'bytes'; bytes: Uint8Array; from: number };
+
+/** Joining beyond this makes a rope that is copied again when it is sent. */
+const JOIN_LIMIT = 65_536;
+
+export class WriteQueue {
+  #entries: Entry[] = [];
+  #size = 0;
+
+  /** Bytes not handed out yet. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether one `take` empties the queue. */
+  get isSingle(): boolean {
+    return this.#entries.length === 1;
+  }
+
+  /** Text whose code units are all below 256; one byte each. */
+  pushLatin1(text: string): void {
+    if (text.length === 0) return;
+    this.#size += text.length;
+    const last = this.#entries.at(-1);
+    if (last?.kind === 'latin1' && last.text.length + text.length <= JOIN_LIMIT) last.text += text;
+    else this.#entries.push({ kind: 'latin1', text, from: 0 });
+  }
+
+  /** Any text, sent as UTF-8; a lone surrogate becomes U+FFFD. */
+  pushText(text: string): void {
+    const bytes = Buffer.byteLength(text);
+    if (bytes === text.length) {
+      this.pushLatin1(text);
+    } else {
+      this.#size += bytes;
+      this.#entries.push({ kind: 'utf8', text, from: 0, bytes });
+    }
+  }
+
+  /** Bytes; the queue keeps the reference, so they must not change until they are sent. */
+  pushBytes(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#size += bytes.length;
+    this.#entries.push({ kind: 'bytes', bytes, from: 0 });
+  }
+
+  /** The next piece of at most about `most` bytes, as a latin1 string or bytes; null when there is none. */
+  take(most: number): string | Uint8Array | null {
+    const entry = this.#entries[0];
+    if (entry === undefined) return null;
+    if (entry.kind === 'bytes') return this.#takeBytes(entry, most);
+    const to = sliceEnd(entry.text, entry.from, most);
+    const text = entry.from === 0 && to === entry.text.length ? entry.text : entry.text.slice(entry.from, to);
+    if (to === entry.text.length) this.#entries.shift();
+    entry.from = to;
+    if (entry.kind === 'latin1') {
+      this.#size -= text.length;
+      return text;
+    }
+    const bytes = Buffer.from(text);
+    this.#size -= bytes.length;
+    return bytes;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#size = 0;
+  }
+
+  #takeBytes(entry: Entry & { kind: 'bytes' }, most: number): Uint8Array {
+    const piece = entry.bytes.subarray(entry.from, entry.from + most);
+    entry.from += piece.length;
+    if (entry.from === entry.bytes.length) this.#entries.shift();
+    this.#size -= piece.length;
+    return piece;
+  }
+}
+
+/** Where a slice from `from` ends: never between the two halves of a surrogate pair. */
+function sliceEnd(text: string, from: number, most: number): number {
+  const end = from + most;
+  if (end >= text.length) return text.length;
+  const isHighSurrogate = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800;
+  return isHighSurrogate ? end + 1 : end;
+}

@@ -1,0 +1,192 @@
+/**
+ * The errors of this package. A peer's mistake is an HTTPProtocolError, answered with its status where that is
+ * still possible; a handler's own way to answer with a status is HTTPError.
+ */
+import { type ErrorEntry, ProtocolError, UsageError } from '@inseam/engine/errors';
+
+/** A peer's mistake has a status; our caller's has none. */
+export interface HTTPErrorEntry extends ErrorEntry {
+  readonly status?: 400 | 408 | 413 | 414 | 417 | 431 | 501 | 505;
+}
+
+export const HTTP_ERRORS = Object.freeze({
+  HTTP_REQUEST_LINE: { status: 400, message: 'the request line is malformed', section: 'RFC 9112 §3' },
+  HTTP_METHOD: { status: 400, message: 'the method is not a token', section: 'RFC 9110 §9.1' },
+  HTTP_TARGET: { status: 400, message: 'the request target is malformed', section: 'RFC 9112 §3.2' },
+  HTTP_BARE_LF: { status: 400, message: 'a line ends without a carriage return', section: 'RFC 9112 §2.2' },
+  HTTP_BARE_CR: {
+    status: 400,
+    message: 'a carriage return stands without a line feed',
+    section: 'RFC 9112 §2.2',
+  },
+  HTTP_FIELD_NAME: { status: 400, message: 'a field name is not a token', section: 'RFC 9110 §5.1' },
+  HTTP_FIELD_NAME_SPACE: {
+    status: 400,
+    message: 'whitespace stands between a field name and its colon',
+    section: 'RFC 9112 §5.1',
+  },
+  HTTP_FIELD_VALUE: {
+    status: 400,
+    message: 'a field value contains a control character',
+    section: 'RFC 9110 §5.5',
+  },
+  HTTP_FIELD_FOLDED: {
+    status: 400,
+    message: 'a line of the header section begins with whitespace',
+    section: 'RFC 9112 §5.2',
+  },
+  HTTP_HOST: {
+    status: 400,
+    message: 'the Host header field is missing, repeated or malformed',
+    section: 'RFC 9112 §3.2',
+  },
+  HTTP_CONTENT_LENGTH: {
+    status: 400,
+    message: 'Content-Length is repeated or not a plain number',
+    section: 'RFC 9112 §6.3',
+  },
+  HTTP_TWO_FRAMINGS: {
+    status: 400,
+    message: 'Content-Length and Transfer-Encoding are both present',
+    section: 'RFC 9112 §6.1',
+  },
+  HTTP_TRANSFER_ENCODING: {
+    status: 400,
+    message: 'Transfer-Encoding does not end in one chunked, or is used before HTTP/1.1',
+    section: 'RFC 9112 §6.1',
+  },
+  HTTP_CHUNK_SIZE: { status: 400, message: 'a chunk size is malformed', section: 'RFC 9112 §7.1' },
+  HTTP_CHUNK_EXTENSION: {
+    status: 400,
+    message: 'a chunk extension is malformed or too long',
+    section: 'RFC 9112 §7.1.1',
+  },
+  HTTP_CHUNK_END: {
+    status: 400,
+    message: 'chunk data is longer or shorter than its size',
+    section: 'RFC 9112 §7.1',
+  },
+  HTTP_TRAILER: {
+    status: 400,
+    message: 'a trailer field takes part in framing or routing',
+    section: 'RFC 9110 §6.5.1',
+  },
+  HTTP_INCOMPLETE: {
+    status: 400,
+    message: 'the connection was shut in the middle of a request',
+    section: 'RFC 9112 §8',
+  },
+  HTTP_HEAD_TIMEOUT: {
+    status: 408,
+    message: 'the request head took too long to arrive',
+    section: 'RFC 9110 §15.5.9',
+  },
+  HTTP_BODY_TIMEOUT: {
+    status: 408,
+    message: 'the request body stopped arriving',
+    section: 'RFC 9110 §15.5.9',
+  },
+  HTTP_BODY_TOO_LARGE: {
+    status: 413,
+    message: 'the request body is larger than this server takes',
+    section: 'RFC 9110 §15.5.14',
+  },
+  HTTP_TARGET_TOO_LONG: {
+    status: 414,
+    message: 'the request target is longer than this server takes',
+    section: 'RFC 9110 §15.5.15',
+  },
+  HTTP_EXPECTATION: {
+    status: 417,
+    message: 'the only expectation that can be met is 100-continue',
+    section: 'RFC 9110 §10.1.1',
+  },
+  HTTP_HEAD_TOO_LARGE: {
+    status: 431,
+    message: 'the header section is larger than this server takes',
+    section: 'RFC 6585 §5',
+  },
+  HTTP_TOO_MANY_FIELDS: {
+    status: 431,
+    message: 'the header section has more fields than this server takes',
+    section: 'RFC 6585 §5',
+  },
+  HTTP_CODING: {
+    status: 501,
+    message: 'the only transfer coding known here is chunked',
+    section: 'RFC 9112 §6.1',
+  },
+  HTTP_CONNECT: { status: 501, message: 'this server is not a tunnel', section: 'RFC 9110 §9.3.6' },
+  HTTP_VERSION: { status: 505, message: 'the major version is not 1', section: 'RFC 9110 §15.6.6' },
+
+  HTTP_HANDLER: { message: 'HTTPServer needs a request handler: a function that takes the request' },
+  HTTP_OPTION: { message: 'an option has a value that it does not take' },
+  HTTP_STATUS: {
+    message: 'a status is a whole number from 200 to 599; 101 is sent by upgrade()',
+    section: 'RFC 9110 §15',
+  },
+  HTTP_HEADER_NAME: { message: 'a header name must be a token', section: 'RFC 9110 §5.1' },
+  HTTP_HEADER_VALUE: {
+    message: 'a header value must be text without CR, LF, NUL, other controls or characters above U+00FF',
+    section: 'RFC 9110 §5.5',
+  },
+  HTTP_HEADER_FRAMING: {
+    message: 'Content-Length must be one plain number and Transfer-Encoding is the server’s to choose',
+    section: 'RFC 9112 §6',
+  },
+  HTTP_COOKIE: {
+    message: 'a cookie has a name, value or attribute that no cookie can have',
+    section: 'RFC 6265 §4.1',
+  },
+  HTTP_ORDER: { message: 'a response is sent in order: status, headers, content, finish' },
+  HTTP_FINISHED: { message: 'this response is finished' },
+  HTTP_CONTENT: { message: 'content must be a string or a Uint8Array' },
+  HTTP_CONTENT_TOO_LONG: { message: 'more content than Content-Length announced', section: 'RFC 9110 §8.6' },
+  HTTP_CONTENT_TOO_SHORT: { message: 'less content than Content-Length announced', section: 'RFC 9110 §8.6' },
+  HTTP_UPGRADE: { message: 'only a current request without a response can be upgraded' },
+} as const satisfies Record<string, HTTPErrorEntry>);
+
+export type HTTPErrorCode = keyof typeof HTTP_ERRORS;
+
+/** HTTPProtocolError says that the peer broke a rule of HTTP; `status` is the answer that it gets. */
+export class HTTPProtocolError extends ProtocolError {
+  readonly status: number;
+
+  constructor(code: string, message: string, status: number, section?: string) {
+    super(code, message, section);
+    this.status = status;
+  }
+}
+
+/**
+ * HTTPError answers a request with a status: `throw new HTTPError(404)`. The message, if there is one, is sent as
+ * the content, so it is for the client's eyes; without one the status's own name is. Throws UsageError for a status outside
+ * 400 to 599.
+ */
+export class HTTPError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message = '', options?: ErrorOptions) {
+    if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
+      throw httpUsageError('HTTP_STATUS', `HTTPError takes 400 to 599, not ${status}`);
+    }
+    super(message, options);
+    this.status = status;
+  }
+
+  override get name(): string {
+    return 'HTTPError';
+  }
+}
+
+/** The error for a peer's mistake. */
+export function httpError(code: HTTPErrorCode): HTTPProtocolError {
+  const entry: HTTPErrorEntry = HTTP_ERRORS[code];
+  return new HTTPProtocolError(code, entry.message, entry.status ?? 400, entry.section);
+}
+
+/** The error for our caller's mistake. */
+export function httpUsageError(code: HTTPErrorCode, detail?: string): UsageError {
+  const { message } = HTTP_ERRORS[code];
+  return new UsageError(code, detail === undefined ? message : `${message} (${detail})`);
+}

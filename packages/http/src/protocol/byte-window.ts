@@ -1,0 +1,66 @@
+/**
+ * The unread bytes of a connection: what remained of earlier chunks, then the newest one. Pure.
+ *
+ * A chunk is borrowed while it is parsed and only what remains is copied (`retain`), so that whole requests are
+ * never copied. Readers look at `bytes` from `start` to `end` and move `start` on.
+ */
+
+/** "Not enough bytes yet": a value, since it is not a failure. */
+export const NEED_MORE: unique symbol = Symbol('NEED_MORE');
+
+const EMPTY = Buffer.alloc(0);
+
+export class ByteWindow {
+  bytes: Buffer = EMPTY;
+  start = 0;
+  end = 0;
+  #owned = true;
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Adds `chunk`, which stays the caller's: `retain()` must follow before it changes. */
+  push(chunk: Buffer): void {
+    if (this.length === 0) {
+      this.bytes = chunk;
+      this.start = 0;
+      this.end = chunk.length;
+      this.#owned = false;
+      return;
+    }
+    if (!this.#owned || this.end + chunk.length > this.bytes.length) this.#grow(chunk.length);
+    chunk.copy(this.bytes, this.end);
+    this.end += chunk.length;
+  }
+
+  /** Copies what remains of a borrowed chunk, or lets go of everything that is read. */
+  retain(): void {
+    if (this.length === 0) this.clear();
+    else if (!this.#owned) this.#grow(0);
+  }
+
+  /** Takes everything that is unread; it is the caller's to keep. */
+  takeAll(): Buffer {
+    const rest = Buffer.from(this.bytes.subarray(this.start, this.end));
+    this.clear();
+    return rest;
+  }
+
+  clear(): void {
+    this.bytes = EMPTY;
+    this.start = this.end = 0;
+    this.#owned = true;
+  }
+
+  /** Doubling keeps a head that comes byte by byte linear. */
+  #grow(more: number): void {
+    const length = this.length;
+    const grown = Buffer.allocUnsafeSlow(more === 0 ? length : 2 * (length + more));
+    this.bytes.copy(grown, 0, this.start, this.end);
+    this.bytes = grown;
+    this.start = 0;
+    this.end = length;
+    this.#owned = true;
+  }
+}

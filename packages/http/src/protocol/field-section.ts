@@ -1,0 +1,134 @@
+/**
+ * Reads a field section, a header or a trailer one: RFC 9112 §5. Pure.
+ *
+ * One pass over the bytes finds every line and refuses whatever another server could read differently: folded lines, space
+ * before the colon, bare CR or LF, control characters. The few fields that decide framing and routing are noted
+ * on the way; all others stay text until somebody asks (HTTPHeaders). A refusal comes with the byte that causes it,
+ * not with the end of the section. A section that comes in pieces is resumed at its unfinished line.
+ */
+import { httpError } from '../errors.js';
+import type { HTTPLimits } from '../limits.js';
+import { type ByteWindow, NEED_MORE } from './byte-window.js';
+import { COLON, CR, FIELD, isWhitespace, LF, TOKEN, trimWhitespace } from './grammar.js';
+
+/** The fields that this layer itself obeys. RFC 9112 §3.2, §6.1, §6.2, §9.1; RFC 9110 §7.8, §10.1.1. */
+export class NotedFields {
+  host: string | null = null;
+  contentLength: string | null = null;
+  transferEncoding: string | null = null;
+  connection: string | null = null;
+  expect: string | null = null;
+  upgrade: string | null = null;
+  /** Host and Content-Length mean one thing only; a second one is not a list. */
+  hasTwoHosts = false;
+  hasTwoLengths = false;
+}
+
+type Noted = 'host' | 'contentLength' | 'transferEncoding' | 'connection' | 'expect' | 'upgrade';
+
+export class FieldSection {
+  /** Where the unfinished line begins, counted from the window's start. */
+  #line = 0;
+  #count = 0;
+  /** Which fields were found and where their values are: name, start, end; counted likewise. */
+  #found: { name: Noted; from: number; to: number }[] = [];
+  readonly #limits: HTTPLimits;
+
+  constructor(limits: HTTPLimits) {
+    this.#limits = limits;
+  }
+
+  /** Prepares for the next section, which begins `line` bytes after the window's start. */
+  reset(line: number): void {
+    this.#line = line;
+    this.#count = 0;
+    if (this.#found.length > 0) this.#found = [];
+  }
+
+  /** The fields that were found; `text` is what `read` went over, from the window's start, as latin1. */
+  noted(text: string): NotedFields {
+    const fields = new NotedFields();
+    for (const { name, from, to } of this.#found) {
+      const value = trimWhitespace(text.slice(from, to));
+      const earlier = fields[name];
+      if (earlier !== null && name === 'host') fields.hasTwoHosts = true;
+      if (earlier !== null && name === 'contentLength') fields.hasTwoLengths = true;
+      // RFC 9110 §5.3: repeated fields are one list.
+      fields[name] = earlier === null ? value : `${earlier}, ${value}`;
+    }
+    return fields;
+  }
+
+  /** Reads on. Returns how many bytes after the window's start the section, its empty line included, ends. */
+  read(window: ByteWindow): number | typeof NEED_MORE {
+    const { bytes, start, end } = window;
+    const { maxHeadBytes, maxHeaders } = this.#limits;
+    for (let line = start + this.#line; ; ) {
+      this.#line = line - start;
+      let at = line;
+      while (TOKEN[bytes[at] ?? 0] === 1 && at < end) at++;
+      if (at < end) {
+        if (bytes[at] !== COLON || at === line) {
+          if (bytes[at] !== CR || at > line) throw refuseName(bytes[at], at > line);
+          if (at + 1 === end) return this.#needMore(end - start);
+          if (bytes[at + 1] !== LF) throw httpError('HTTP_BARE_CR');
+          return at + 2 - start;
+        }
+        const colon = at++;
+        while (FIELD[bytes[at] ?? 0] === 1 && at < end) at++;
+        if (at < end && bytes[at] !== CR)
+          throw httpError(bytes[at] === LF ? 'HTTP_BARE_LF' : 'HTTP_FIELD_VALUE');
+        if (at + 1 < end) {
+          if (bytes[at + 1] !== LF) throw httpError('HTTP_BARE_CR');
+          if (at + 2 - start > maxHeadBytes) throw httpError('HTTP_HEAD_TOO_LARGE');
+          if (++this.#count > maxHeaders) throw httpError('HTTP_TOO_MANY_FIELDS');
+          const name = notedName(bytes, line, colon - line);
+          if (name !== null) this.#found.push({ name, from: colon + 1 - start, to: at - start });
+          line = at + 2;
+          continue;
+        }
+      }
+      return this.#needMore(end - start);
+    }
+  }
+
+  #needMore(length: number): typeof NEED_MORE {
+    if (length > this.#limits.maxHeadBytes) throw httpError('HTTP_HEAD_TOO_LARGE');
+    return NEED_MORE;
+  }
+}
+
+/** The field's name if it is one of ours. Its length rules out nearly all others at once. */
+function notedName(bytes: Buffer, line: number, length: number): Noted | null {
+  switch (length) {
+    case 4:
+      return isNamed(bytes, line, 'host') ? 'host' : null;
+    case 6:
+      return isNamed(bytes, line, 'expect') ? 'expect' : null;
+    case 7:
+      return isNamed(bytes, line, 'upgrade') ? 'upgrade' : null;
+    case 10:
+      return isNamed(bytes, line, 'connection') ? 'connection' : null;
+    case 14:
+      return isNamed(bytes, line, 'content-length') ? 'contentLength' : null;
+    case 17:
+      return isNamed(bytes, line, 'transfer-encoding') ? 'transferEncoding' : null;
+    default:
+      return null;
+  }
+}
+
+/** Why a line does not begin with a name and a colon. */
+function refuseName(byte: number | undefined, hasName: boolean): Error {
+  if (byte === LF) return httpError('HTTP_BARE_LF');
+  if (!isWhitespace(byte)) return httpError('HTTP_FIELD_NAME');
+  return httpError(hasName ? 'HTTP_FIELD_NAME_SPACE' : 'HTTP_FIELD_FOLDED');
+}
+
+/** Whether the token at `at` is `name`, which is in lower case. For the bytes of tokens, setting bit 5 folds letters only. */
+function isNamed(bytes: Buffer, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (((bytes[at + i] ?? 0) | 0x20) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}

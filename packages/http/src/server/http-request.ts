@@ -1,0 +1,233 @@
+/**
+ * HTTPRequest: one request, and the response to it. What a handler is called with.
+ *
+ * Made once for a request; whatever costs something to find out is found out when it is asked for.
+ */
+import { parseCookie } from 'cookie';
+import type { HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
+import type { RequestHead } from '../protocol/request-head.js';
+import { ResponseWriter } from '../protocol/response-writer.js';
+import { CookiesOut } from './cookies-out.js';
+import type { HTTPConnection } from './http-connection.js';
+
+export class HTTPRequest {
+  /** The connection it came on. */
+  readonly connection: HTTPConnection;
+  readonly method: string;
+  /** The request target as it was sent, usually path and query. */
+  readonly url: string;
+  /** 'HTTP/1.1' or 'HTTP/1.0'. */
+  readonly protocol: string;
+  /** The content, whole; empty without any. It is the handler's to keep. */
+  readonly body: Buffer;
+  /** The fields after a chunked body, null without any. Never merged with `headers`. */
+  readonly trailers: HTTPHeaders | null;
+  /**
+   * Called once if the client leaves before the response is finished: it has shut its side or the connection is
+   * lost. A response may still be sent, in case the client only shut its side.
+   */
+  onClose: (() => unknown) | null = null;
+
+  readonly #head: RequestHead;
+  readonly #response: ResponseWriter;
+  readonly #startedAt: number;
+  #tookMs: number | null = null;
+  #get: URLSearchParams | null = null;
+  #cookies: Readonly<Record<string, string>> | null = null;
+  #cookiesOut: CookiesOut | null = null;
+  #abort: AbortController | null = null;
+  #hasLeft = false;
+
+  /** For HTTPConnection. */
+  constructor(
+    connection: HTTPConnection,
+    head: RequestHead,
+    body: Buffer,
+    trailers: HTTPHeaders | null,
+    keepAlive: boolean,
+  ) {
+    this.connection = connection;
+    this.method = head.method;
+    this.url = head.target;
+    this.protocol = head.protocol;
+    this.body = body;
+    this.trailers = trailers;
+    this.#head = head;
+    this.#response = new ResponseWriter(head.method === 'HEAD', head.minor, keepAlive);
+    this.#startedAt = connection.receivedAt;
+  }
+
+  // The request -----------------------------------------------------------------------------------------------
+
+  /** The header fields: names match without case, repeated ones stay apart. */
+  get headers(): HTTPHeaders {
+    return this.#head.headers;
+  }
+  /** The client's address, '' on a Unix socket. */
+  get remoteIp(): string {
+    const address = this.connection.remoteAddress;
+    return address !== null && 'host' in address ? address.host : '';
+  }
+  /** 'http', or 'https' on an encrypted connection. */
+  get scheme(): 'http' | 'https' {
+    return 'http';
+  }
+  get isSecure(): boolean {
+    return this.scheme === 'https';
+  }
+  /** Host and port as the client named them; '127.0.0.1' where an HTTP/1.0 client named none. */
+  get host(): string {
+    return this.#head.host ?? '127.0.0.1';
+  }
+  /** The host without its port, in lower case, and an IPv6 address without its brackets. */
+  get hostname(): string {
+    const { host } = this;
+    const end = host.startsWith('[') ? host.indexOf(']') : host.indexOf(':');
+    return (end === -1 ? host : host.slice(host.startsWith('[') ? 1 : 0, end)).toLowerCase();
+  }
+  /** The path, not decoded, without the query. '*' for `OPTIONS *`. */
+  get path(): string {
+    const target = this.#localTarget();
+    const mark = target.indexOf('?');
+    return mark === -1 ? target : target.slice(0, mark);
+  }
+  /** What follows the '?', not decoded; '' without one. */
+  get query(): string {
+    const mark = this.url.indexOf('?');
+    return mark === -1 ? '' : this.url.slice(mark + 1);
+  }
+  /** Always '': a client keeps the fragment to itself, and a target with one is refused (RFC 9112 §3.2). */
+  get fragment(): string {
+    return '';
+  }
+  /** The query as form fields. */
+  get get(): URLSearchParams {
+    this.#get ??= new URLSearchParams(this.query);
+    return this.#get;
+  }
+  /** The whole URL. */
+  get fullUrl(): string {
+    return `${this.scheme}://${this.host}${this.url === '*' ? '' : this.#localTarget()}`;
+  }
+  /** The client's cookies by name; the first one where a name is repeated. */
+  get cookies(): Readonly<Record<string, string>> {
+    this.#cookies ??= parseCookie(this.headers.get('cookie') ?? '') as Record<string, string>;
+    return this.#cookies;
+  }
+  /** Milliseconds since the request was complete; once the response is finished, how long that took. */
+  get time(): number {
+    return this.#tookMs ?? this.connection.engine.clock.now() - this.#startedAt;
+  }
+  /** Aborted when `onClose` is called: hand it to `fetch`, timers and queries that work for this response only. */
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#hasLeft) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  // The response ----------------------------------------------------------------------------------------------
+
+  /** The cookies to set; they go out with the headers. */
+  get cookiesOut(): CookiesOut {
+    this.#cookiesOut ??= new CookiesOut();
+    return this.#cookiesOut;
+  }
+
+  /** Whether `finish` or `sendResponse` has been called. */
+  get finished(): boolean {
+    return this.#response.isFinished;
+  }
+
+  /**
+   * Sends a whole response and finishes it. Text goes out as UTF-8. `type` is the Content-Type, or an object of
+   * headers; without one it is text/plain for text and application/octet-stream for bytes, which must not change
+   * until they are sent. Throws UsageError, with nothing sent, for a bad status or header, or out of order.
+   */
+  sendResponse(content: string | Uint8Array, status?: number, type?: string | HeadersInit): void {
+    if (this.#cookiesOut !== null) this.sendCookies();
+    this.#response.writeAll(this.connection.output, content, status, type, this.#date());
+    this.#finished(true);
+  }
+
+  /** Sets the status of a response sent piece by piece. Goes out with the headers. */
+  sendStatus(status = 200): void {
+    this.#response.setStatus(status);
+  }
+
+  /** Adds cookies of `cookiesOut` to the headers, all or those named. `sendHeaders` does it by itself. */
+  sendCookies(names?: readonly string[]): void {
+    for (const value of this.#cookiesOut?.take(names) ?? []) this.#response.addHeader('Set-Cookie', value);
+  }
+
+  /**
+   * Sends status line and headers. With a Content-Length that much content must follow; without one it is
+   * chunked. Date and Connection are added. Throws UsageError, with nothing sent, for a bad header or out of order.
+   */
+  sendHeaders(headers: HeadersInit = {}): void {
+    if (this.#cookiesOut !== null) this.sendCookies();
+    this.#response.writeHead(this.connection.output, headers, this.#date());
+  }
+
+  /**
+   * Sends content: text as UTF-8, or bytes, which must not change until they are sent. Answers false when the
+   * client is behind: wait for `drained()`. Sends nothing, and answers false, when the client is gone.
+   */
+  send(data: string | Uint8Array): boolean {
+    if (this.#cookiesOut !== null && this.#response.isUntouched) this.sendCookies();
+    return this.#response.writeContent(this.connection.output, data, this.#date()) && !this.#isGone;
+  }
+
+  /** Resolves when the client has caught up (less than 64 KiB wait) or is gone. */
+  drained(): Promise<void> {
+    return this.connection.drained();
+  }
+
+  /**
+   * Finishes the response; an empty one if nothing was sent. Throws UsageError when less content was sent than
+   * announced; the connection is closed then, so that the client notices.
+   */
+  finish(): void {
+    if (this.#cookiesOut !== null && this.#response.isUntouched) this.sendCookies();
+    this.#finished(this.#response.writeEnd(this.connection.output, this.#date()));
+  }
+
+  // For HTTPConnection ------------------------------------------------------------------------------------------
+
+  /** For HTTPConnection: the response so far. */
+  get response(): ResponseWriter {
+    return this.#response;
+  }
+
+  /** For HTTPConnection: the client has left. */
+  leave(): void {
+    if (this.#hasLeft || this.finished) return;
+    this.#hasLeft = true;
+    this.connection.notifyLeft(this.onClose);
+    this.#abort?.abort();
+  }
+
+  get #isGone(): boolean {
+    return this.connection.closed;
+  }
+
+  #date(): string {
+    return this.connection.dateLine();
+  }
+
+  #finished(isWhole: boolean): void {
+    this.#tookMs = this.time;
+    this.connection.finishRequest(this, isWhole);
+  }
+
+  /** The target without scheme and authority, which clients send to proxies only. */
+  #localTarget(): string {
+    const { url } = this;
+    if (url.charCodeAt(0) === 0x2f || url === '*') return url;
+    const rest = url.slice(url.indexOf('://') + 3);
+    const end = rest.search(/[/?]/);
+    if (end === -1) return '/';
+    return rest[end] === '/' ? rest.slice(end) : `/${rest.slice(end)}`;
+  }
+}

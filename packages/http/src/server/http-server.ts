@@ -1,0 +1,93 @@
+/** HTTPServer: a Server whose connections speak HTTP and hand each request to one handler. */
+import {
+  type Address,
+  type DependencyContainer,
+  type Engine,
+  type ListenOptions,
+  Server,
+  type Stream,
+  type TimerHandle,
+} from '@inseam/engine';
+import { httpUsageError } from '../errors.js';
+import { HTTP_LIMITS, type HTTPLimits, MAX_REQUEST } from '../limits.js';
+import { HTTPConnection } from './http-connection.js';
+import type { HTTPRequest } from './http-request.js';
+
+/** Called once for each request. It need not finish the response before it returns. */
+export type RequestHandler = (request: HTTPRequest) => unknown;
+
+export interface HTTPServerOptions {
+  /** The largest request body in bytes; a larger one is answered 413 and not read. Default 10 MiB. */
+  maxRequest?: number;
+  /** Whether a connection may carry several requests. Default true. */
+  keepAlive?: boolean;
+  /** Limits to change; the rest keep their defaults. */
+  limits?: Partial<HTTPLimits>;
+  /** Connections served at once; further ones wait, unread. Default 65,536. */
+  maxConnections?: number;
+  /** The engine that counts the server and its connections. Default: the process's own. */
+  engine?: Engine;
+  /** Where the parts come from: a child of the project's container replaces some for this server only. */
+  container?: DependencyContainer;
+}
+
+/** Timeouts are looked at this often, in milliseconds, or four times in the shortest of them. */
+const SWEEP_MS = 1_000;
+
+export class HTTPServer extends Server<HTTPConnection> {
+  /** The handler; it may be replaced while the server runs. */
+  requestHandler: RequestHandler;
+  readonly maxRequest: number;
+  readonly keepAlive: boolean;
+  readonly limits: Readonly<HTTPLimits>;
+  readonly #sweepMs: number;
+  #sweep: TimerHandle | null = null;
+
+  /** Throws UsageError for a handler that is no function and for limits that are not numbers above 0. */
+  constructor(requestHandler: RequestHandler, options: HTTPServerOptions = {}) {
+    const { maxRequest = MAX_REQUEST, keepAlive = true, limits = {}, ...parts } = options;
+    super({ ...parts, ConnectionClass: HTTPConnection });
+    if (typeof requestHandler !== 'function') throw httpUsageError('HTTP_HANDLER', typeof requestHandler);
+    if (!(Number.isSafeInteger(maxRequest) && maxRequest >= 0))
+      throw httpUsageError('HTTP_OPTION', `maxRequest: ${maxRequest}`);
+    this.requestHandler = requestHandler;
+    this.maxRequest = maxRequest;
+    this.keepAlive = keepAlive;
+    this.limits = checkLimits(limits);
+    const { headTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } = this.limits;
+    this.#sweepMs = Math.min(
+      SWEEP_MS,
+      Math.min(headTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs) / 4,
+    );
+  }
+
+  /** Listens, on port 80 unless told otherwise. See `Server.listen`. */
+  override listen(address: Address = 80, options: ListenOptions = {}): Promise<this> {
+    return super.listen(address, options);
+  }
+
+  /** For connections: one has come, and timeouts are to be watched. */
+  watch(): void {
+    this.#sweep ??= this.engine.cycle(this.#sweepMs, () => {
+      const now = this.engine.latestPollTime;
+      for (const connection of this.channels) connection.checkTimeouts(now);
+    });
+  }
+
+  override forget(stream: Stream): void {
+    super.forget(stream);
+    if (this.channels.size > 0) return;
+    this.#sweep?.cancel();
+    this.#sweep = null;
+  }
+}
+
+function checkLimits(changes: Partial<HTTPLimits>): Readonly<HTTPLimits> {
+  const limits = { ...HTTP_LIMITS, ...changes };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(name in HTTP_LIMITS) || !(typeof value === 'number' && value > 0)) {
+      throw httpUsageError('HTTP_OPTION', `limits.${name}: ${value}`);
+    }
+  }
+  return Object.freeze(limits);
+}
