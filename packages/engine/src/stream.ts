@@ -5,6 +5,7 @@
  * States: idle → connecting → open → closing → closed, changed in this file only.
  */
 import { type Address, parseAddress } from './address.js';
+import { NEED_MORE } from './byte-window.js';
 import { Channel } from './channel.js';
 import type { DependencyContainer } from './container.js';
 import { container } from './container.js';
@@ -12,7 +13,7 @@ import { Engine, type Flushable, type TimerHandle } from './engine.js';
 import { type InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { Logger } from './logger.js';
-import { NEED_MORE, ReadBuffer } from './read-buffer.js';
+import { ReadBuffer } from './read-buffer.js';
 import { type Delimiter, type ReadDelimiter, toDelimiter } from './read-delimiter.js';
 import type { Server } from './server.js';
 import type { StreamAddress, Transport, TransportSink } from './transport.js';

@@ -2,9 +2,10 @@
  * Reads chunked content: RFC 9112 §7.1. Pure. Strict about every line end, since a decoder that forgives them
  * sees other chunk borders than the one in front of it.
  */
+
+import { type ByteWindow, NEED_MORE } from '@inseam/engine/byte-window';
 import { httpError } from '../errors.js';
 import { type HTTPLimits, MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES } from '../limits.js';
-import { type ByteWindow, NEED_MORE } from './byte-window.js';
 import { FieldSection } from './field-section.js';
 import { CR, FIELD, HEX, LF } from './grammar.js';
 import { HTTPHeaders } from './http-headers.js';

@@ -6,9 +6,10 @@
  * on the way; all others stay text until somebody asks (HTTPHeaders). A refusal comes with the byte that causes it,
  * not with the end of the section. A section that comes in pieces is resumed at its unfinished line.
  */
+
+import { type ByteWindow, NEED_MORE } from '@inseam/engine/byte-window';
 import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
-import { type ByteWindow, NEED_MORE } from './byte-window.js';
 import { COLON, CR, FIELD, isWhitespace, LF, TOKEN, trimWhitespace } from './grammar.js';
 
 /** The fields that this layer itself obeys. RFC 9112 §3.2, §6.1, §6.2, §9.1; RFC 9110 §7.8, §10.1.1. */

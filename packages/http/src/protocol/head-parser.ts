@@ -1,7 +1,8 @@
 /** Reads a request line and the header section after it: RFC 9112 §2 to §5. Pure. */
+
+import { type ByteWindow, NEED_MORE } from '@inseam/engine/byte-window';
 import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
-import { type ByteWindow, NEED_MORE } from './byte-window.js';
 import { FieldSection } from './field-section.js';
 import { requestFraming } from './framing.js';
 import { AUTHORITY, CR, hasToken, LF, SP, TARGET, TOKEN } from './grammar.js';

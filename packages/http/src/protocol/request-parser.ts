@@ -2,9 +2,10 @@
  * The whole of reading requests: bytes in; a head, pieces of content, the end of the content, NEED_MORE, or a
  * thrown HTTPProtocolError out. Pure: no socket, no clock. After an error it must not be used again.
  */
+
+import { ByteWindow, NEED_MORE } from '@inseam/engine/byte-window';
 import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
-import { ByteWindow, NEED_MORE } from './byte-window.js';
 import { ChunkedDecoder, END_OF_CONTENT } from './chunked-decoder.js';
 import { CR, LF } from './grammar.js';
 import { HeadParser } from './head-parser.js';

@@ -6,9 +6,9 @@
 
 import type { StreamOptions } from '@inseam/engine';
 import { InseamError, Stream, type StreamOwner } from '@inseam/engine';
+import { NEED_MORE } from '@inseam/engine/byte-window';
 import { HTTPError, HTTPProtocolError, httpError, httpUsageError } from '../errors.js';
 import { MAX_WAITING_BYTES } from '../limits.js';
-import { NEED_MORE } from '../protocol/byte-window.js';
 import { END_OF_CONTENT } from '../protocol/chunked-decoder.js';
 import { dateLine } from '../protocol/http-date.js';
 import type { HeadersInit } from '../protocol/http-headers.js';

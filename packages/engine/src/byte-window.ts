@@ -1,8 +1,9 @@
 /**
- * The unread bytes of a connection: what remained of earlier chunks, then the newest one. Pure.
+ * ByteWindow: the unread bytes of a connection, what remained of earlier chunks and then the newest one. Pure.
  *
- * A chunk is borrowed while it is parsed and only what remains is copied (`retain`), so that whole requests are
- * never copied. Readers look at `bytes` from `start` to `end` and move `start` on.
+ * A chunk is borrowed while it is parsed and only what remains is copied (`retain`), so that input whose messages
+ * fit its chunks is never copied. Readers look at `bytes` from `start` to `end` and move `start` on; bytes outside
+ * mean nothing.
  */
 
 /** "Not enough bytes yet": a value, since it is not a failure. */
