@@ -1,16 +1,15 @@
-// Answers every request. Run: pnpm start
+// One request handler, served. Run it with `pnpm start`, then open the URL that it prints.
 import { Engine } from '@inseam/engine';
 import { HTTPServer } from '@inseam/http';
 
 const server = new HTTPServer((request) => {
-  request.sendResponse(`Hello, ${request.get.get('name') ?? 'World'}!\n`);
+  const name = request.get.get('name') ?? 'World';
+  request.sendResponse(`Hello, ${name}!\n`);
 });
-
-await server.listen(Number(process.env.PORT ?? 8080));
-const address = server.localAddress;
-console.log(`http://localhost:${address && 'port' in address ? address.port : 80}/ (Ctrl-C stops)`);
 
 const engine = Engine.instance();
 engine.stopOnSignals();
+await server.listen(Number(process.env.PORT ?? 8080));
+console.log(`http://localhost:${server.port}/?name=you (Ctrl-C stops)`);
 await engine.start();
 console.log('stopped');

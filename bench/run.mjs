@@ -1,0 +1,64 @@
+/** `pnpm bench`: every server does every work in turns; the medians are printed. See README.md. */
+import { fastifyVersion, installPeers } from './lib/install.mjs';
+import { CannotRun, chooseCores, describeMachine, requireTools, versionOf } from './lib/machine.mjs';
+import { readOptions, USAGE } from './lib/options.mjs';
+import { Progress } from './lib/progress.mjs';
+import { table } from './lib/table.mjs';
+import { takeTurn } from './lib/turn.mjs';
+import { WORKS } from './work/index.mjs';
+
+const WARM_UP_SECONDS = 1;
+
+async function main() {
+  const options = readOptions(process.argv.slice(2), WORKS);
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  requireTools();
+  const cores = chooseCores();
+  installPeers();
+  const nginx = versionOf('nginx', '-v');
+  /** @type {Record<string, string>} */
+  const absent = nginx === null ? { nginx: 'not installed (on Debian: apt-get install nginx-light)' } : {};
+
+  const { rounds, seconds, works, peers } = options;
+  const peerVersions = [
+    `Fastify ${fastifyVersion()}`,
+    ...(nginx === null ? [] : [nginx.replace('nginx version: ', '')]),
+  ];
+  console.log(describeMachine(cores, peerVersions));
+  console.log(`Medians of ${rounds} × ${seconds} s, in turns, each after a warm-up of ${WARM_UP_SECONDS} s`);
+  if (options.quick) console.log('Quick: the figures are noise.');
+
+  const plans = works.map((work) => {
+    const reasons = { ...work.without, ...absent };
+    const chosen = work.servers.filter((name) => peers.includes(name));
+    return { work, reasons, chosen, able: chosen.filter((name) => !(name in reasons)) };
+  });
+  const turns = rounds * plans.reduce((sum, { able }) => sum + able.length, 0);
+  const progress = new Progress(turns, WARM_UP_SECONDS + seconds);
+
+  for (const { work, reasons, chosen, able } of plans) {
+    /** @type {Map<string, import('./lib/turn.mjs').Sample[]>} */
+    const samples = new Map(chosen.map((name) => [name, []]));
+    for (let round = 1; round <= rounds; round++) {
+      for (const name of able) {
+        progress.turn(`${work.name} ${name}, round ${round} of ${rounds}`);
+        const sample = await takeTurn(work, name, { seconds, warmUpSeconds: WARM_UP_SECONDS, cores });
+        samples.get(name)?.push(sample);
+      }
+    }
+    progress.clear();
+    console.log(`\n${table(work, samples, reasons)}`);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(
+    `\n${error instanceof CannotRun ? error.message : error instanceof Error ? error.message : error}`,
+  );
+  process.exitCode = 1;
+}
