@@ -1,4 +1,5 @@
 /** The ways to name an address, and the one form that the transports take. */
+import { inspect } from 'node:util';
 import { usageError } from './errors.js';
 
 /** A port, `[host, port]`, `{ host, port }`, or the path of a Unix socket (also as `{ path }`). */
@@ -45,9 +46,9 @@ function parsePath(path: string): ParsedAddress {
   const fits =
     typeof path === 'string' && path !== '' && !path.includes('\0') && Buffer.byteLength(path) <= 107;
   if (fits && !/^\d+$/.test(path)) return { path };
-  throw usageError('ENGINE_ADDRESS', typeof path === 'string' ? `path "${path}"` : describe(path));
+  throw usageError('ENGINE_ADDRESS', `path ${describe(path)}`);
 }
 
 function describe(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
+  return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
 }

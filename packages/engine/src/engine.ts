@@ -195,7 +195,7 @@ export class Engine {
       this.#timers.cancel(timer);
       if (this.#timers.size === 0) this.#arm();
     };
-    return Object.assign(() => cancel(), { cancel, [Symbol.dispose]: cancel });
+    return Object.assign(cancel, { cancel, [Symbol.dispose]: cancel });
   }
 
   /** Sees to it that the next turn comes in time. A wake-up that proves too early only looks again. */

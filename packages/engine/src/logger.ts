@@ -1,4 +1,5 @@
 /** Where the project reports what no caller can be told. Replace it with `container.register(Logger, …)`. */
+import { inspect } from 'node:util';
 import type { InjectionToken } from 'tsyringe';
 import { InseamError } from './errors.js';
 
@@ -21,7 +22,8 @@ function oneLine(text: string): string {
 /** Our own errors say everything with code and message; of anybody else's the stack is what helps. */
 function describe(error: unknown): string {
   if (error instanceof InseamError) return `${error.code} ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (error instanceof Error) return error.stack ?? error.message;
+  return typeof error === 'string' ? error : inspect(error);
 }
 
 /** One line on stderr for each warning and error, nothing for the rest. */

@@ -1,11 +1,11 @@
 /** Server: accepts connections and makes a Stream of each. */
 import { type Address, parseAddress } from './address.js';
 import { Channel } from './channel.js';
-import { container, type DependencyContainer } from './container.js';
-import { Engine } from './engine.js';
+import type { DependencyContainer } from './container.js';
+import type { Engine } from './engine.js';
 import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { Logger } from './logger.js';
+import { partsOf } from './parts.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { StreamAddress, Transport } from './transport.js';
 import { SocketListener } from './transports/socket-listener.js';
@@ -40,9 +40,8 @@ export class Server<S extends Stream = Stream> extends Channel {
   #backlog: number = ENGINE_LIMITS.backlog;
 
   constructor(options: ServerOptions<S> = {}) {
-    const parts = options.container ?? container;
-    const engine = options.engine ?? Engine.instance(parts);
-    super(engine, parts.isRegistered(Logger) ? parts.resolve(Logger) : engine.logger);
+    const { engine, logger } = partsOf({ engine: options.engine, container: options.container });
+    super(engine, logger);
     this.ConnectionClass =
       options.ConnectionClass ?? (Stream as ConnectionClass<Stream> as ConnectionClass<S>);
     this.maxConnections = options.maxConnections ?? ENGINE_LIMITS.maxConnections;
@@ -63,6 +62,12 @@ export class Server<S extends Stream = Stream> extends Channel {
   /** Where the server listens, with the port that the system chose for port 0; null when it does not listen. */
   get localAddress(): StreamAddress | null {
     return this.#listener?.address ?? null;
+  }
+
+  /** The TCP port, with what the system chose for port 0; null when the server does not listen on one. */
+  get port(): number | null {
+    const address = this.localAddress;
+    return address !== null && 'port' in address ? address.port : null;
   }
 
   /** The server listens. */
@@ -103,8 +108,9 @@ export class Server<S extends Stream = Stream> extends Channel {
 
   /** Takes a connection as if it had been accepted: how tests and other listeners bring their own. */
   accept(transport: Transport): S | null {
-    if (this.#channels.size < this.maxConnections) return this.#connect(transport);
-    if (this.#waiting.length < this.#backlog) this.#waiting.push(transport);
+    if (this.#channels.size < this.maxConnections && this.#state !== 'closed')
+      return this.#connect(transport);
+    if (this.#waiting.length < this.#backlog && this.#state !== 'closed') this.#waiting.push(transport);
     else transport.abort();
     return null;
   }
@@ -139,22 +145,32 @@ export class Server<S extends Stream = Stream> extends Channel {
   /** For streams: `stream` is closed, and its place is free. */
   forget(stream: Stream): void {
     this.#channels.delete(stream as S);
-    const next = this.#channels.size < this.maxConnections ? this.#waiting.shift() : undefined;
-    if (next) this.#connect(next);
+    while (this.#channels.size < this.maxConnections) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#connect(next);
+    }
   }
 
   #connect(transport: Transport): S | null {
-    let isWelcome = false;
-    this.notify('onAccept', () => {
-      isWelcome = this.onAccept(transport);
-    });
-    if (!isWelcome) {
+    const stream = this.#makeStream(transport);
+    if (stream === null) {
       transport.abort();
       return null;
     }
-    const stream = new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
     this.#channels.add(stream);
     stream.attach(transport);
     return stream;
+  }
+
+  /** Both the question and the constructor are user code: neither may stop the server. */
+  #makeStream(transport: Transport): S | null {
+    try {
+      if (!this.onAccept(transport)) return null;
+      return new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
+    } catch (error) {
+      this.reportThrow('onAccept', error);
+      return null;
+    }
   }
 }

@@ -8,11 +8,10 @@ import { type Address, parseAddress } from './address.js';
 import { NEED_MORE } from './byte-window.js';
 import { Channel } from './channel.js';
 import type { DependencyContainer } from './container.js';
-import { container } from './container.js';
-import { Engine, type Flushable, type TimerHandle } from './engine.js';
+import type { Engine, Flushable, TimerHandle } from './engine.js';
 import { type InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { Logger } from './logger.js';
+import { partsOf } from './parts.js';
 import { ReadBuffer } from './read-buffer.js';
 import { type Delimiter, type ReadDelimiter, toDelimiter } from './read-delimiter.js';
 import type { Server } from './server.js';
@@ -58,7 +57,9 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   /** Set when bytes have gone out since the last onWrite. */
   #hasWritten = false;
   #peerHasEnded = false;
-  /** Set once our FIN is out or on its way. */
+  /** Set once the owner has been told of that. */
+  #hasToldEnd = false;
+  /** Set once our FIN is out or on its way, or not to come. */
   #hasEnded = false;
   #closedByUs = false;
   #reason: InseamError | null = null;
@@ -68,9 +69,11 @@ export class Stream extends Channel implements Flushable, StreamOwner {
 
   constructor(options: StreamOptions = {}) {
     const server = options.server ?? null;
-    const parts = options.container ?? container;
-    const engine = options.engine ?? server?.engine ?? Engine.instance(parts);
-    super(engine, server?.logger ?? (parts.isRegistered(Logger) ? parts.resolve(Logger) : engine.logger));
+    const { engine, logger } = partsOf({
+      engine: options.engine ?? server?.engine,
+      container: options.container,
+    });
+    super(engine, server?.logger ?? logger);
     this.server = server;
   }
 
@@ -167,6 +170,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     this.#state = 'connecting';
     this.#transport = transport;
     this.engine.addChannel(this);
+    if (this.#isPaused) transport.pause();
     transport.open(this.#sink);
     return this;
   }
@@ -246,11 +250,10 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   /** Gives the stream to another protocol: its events go to `owner` from now on, `leftover` before new input. */
   protected handOver(owner: StreamOwner, leftover: Buffer): void {
     this.#owner = owner;
-    if (leftover.length > 0) {
-      this.#input.push(leftover);
-      this.#input.retain();
-      this.#cutSoon();
-    }
+    this.#hasToldEnd = false;
+    this.#input.push(leftover);
+    this.#input.retain();
+    this.#cutSoon();
   }
 
   // Closing -------------------------------------------------------------------------------------------------
@@ -262,10 +265,11 @@ export class Stream extends Channel implements Flushable, StreamOwner {
    */
   close(flush = true): void {
     if (this.#state === 'closed') return;
-    if (!flush || this.#state !== 'open') {
-      if (!flush || this.#state !== 'closing') this.abort();
+    if (!flush || this.#state === 'idle' || this.#state === 'connecting') {
+      this.abort();
       return;
     }
+    if (this.#state === 'closing') return;
     this.#closedByUs = true;
     this.#state = 'closing';
     this.#input.clear();
@@ -280,8 +284,12 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     if (this.#state === 'closed') return;
     this.#closedByUs = true;
     this.#reason ??= reason;
+    this.#input.clear();
+    this.#output.clear();
+    this.#hasEnded = true;
     if (this.#transport === null) this.#state = 'closed';
-    else this.#transport.abort();
+    else if (this.#state === 'open') this.#state = 'closing';
+    this.#transport?.abort();
   }
 
   /** Whether the open stream holds the process; it does at first. */
@@ -335,7 +343,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     onEnd: () => {
       this.#peerHasEnded = true;
       if (this.#state === 'closing') this.#abortWhenBothEnded();
-      else if (!this.#isPaused) this.#tellEnd();
+      else this.#readOn();
     },
     onClose: (error) => {
       const wasConnecting = this.#state === 'connecting';
@@ -348,7 +356,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
         this.#reason = transportError('ENGINE_CONNECT_FAILED', error ?? undefined);
         const reason = this.#reason;
         this.notify('onConnectError', () => this.onConnectError(reason));
-      } else if (error !== null && !this.#closedByUs) {
+      } else if (error !== null && !this.#hasEnded) {
         this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error);
       }
       this.notify('onClose', () => this.#owner.onClose?.(this.#reason));
@@ -382,12 +390,15 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   /** Something outside a chunk made a cut possible. */
   #cutSoon(): void {
     if (this.#isCutting || (this.#input.length === 0 && !this.#peerHasEnded)) return;
-    this.engine.callback(() => {
-      if (this.#state !== 'open' || this.#isPaused) return;
-      this.#cut();
-      this.#input.retain();
-      if (this.#peerHasEnded && !this.#isPaused) this.#tellEnd();
-    });
+    this.engine.callback(() => this.#readOn());
+  }
+
+  /** Hands on what has come, and then the peer's end. */
+  #readOn(): void {
+    if (this.#state !== 'open' || this.#isPaused) return;
+    this.#cut();
+    this.#input.retain();
+    if (this.#peerHasEnded) this.#tellEnd();
   }
 
   #cut(): void {
@@ -415,8 +426,9 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   }
 
   #tellEnd(): void {
-    if (this.#state === 'open')
-      this.notify('onEnd', () => (this.#owner.onEnd ?? this.onEnd).call(this.#owner));
+    if (this.#state !== 'open' || this.#isPaused || this.#hasToldEnd) return;
+    this.#hasToldEnd = true;
+    this.notify('onEnd', () => (this.#owner.onEnd ? this.#owner.onEnd() : this.close()));
   }
 
   #endWhenSent(): void {

@@ -83,12 +83,16 @@ export class TimerQueue {
     if (timer.isLoop) this.#loops--;
     else if (timer.place === NEXT_TURN) this.#callbacks--;
     else if (timer.place !== NOWHERE) this.#removeAt(timer.place);
+    // With nothing left to run no turn would come to let go of what is cancelled.
+    if (this.#loops + this.#callbacks === 0) this.#turn = [];
   }
 
   /** Runs one turn. A call that throws is handed to `report` and stops nothing. */
   run(now: number, report: (error: unknown) => void): void {
+    // Both lists are taken before anything runs: what a call sets waits for a later turn.
     const turn = this.#turn;
     this.#turn = [];
+    const due = this.#takeDue(now);
     for (const timer of turn) {
       // Looked at right before the call: an earlier one of this turn may have cancelled it.
       if (timer.cancelled) continue;
@@ -100,17 +104,23 @@ export class TimerQueue {
       }
       attempt(timer, report);
     }
-    // Whatever a call sets has a deadline after `now` or a higher sequence than this one.
-    const newest = this.#sequence;
-    for (let timer = this.#heap[0]; timer && timer.deadline <= now; timer = this.#heap[0]) {
-      if (timer.sequence > newest) break;
-      this.#removeAt(0);
+    for (const timer of due) {
+      if (timer.cancelled) continue;
       attempt(timer, report);
       if (timer.interval > 0 && !timer.cancelled) {
         timer.deadline = nextBeat(timer, now);
         this.#insert(timer);
       }
     }
+  }
+
+  #takeDue(now: number): Timer[] {
+    const due: Timer[] = [];
+    for (let timer = this.#heap[0]; timer && timer.deadline <= now; timer = this.#heap[0]) {
+      this.#removeAt(0);
+      due.push(timer);
+    }
+    return due;
   }
 
   #insert(timer: Timer): void {

@@ -21,7 +21,7 @@ export class WriteQueue {
     return this.#size;
   }
 
-  /** Whether one `take` empties the queue. */
+  /** Whether everything stands in one entry. */
   get isSingle(): boolean {
     return this.#entries.length === 1;
   }
@@ -89,6 +89,10 @@ export class WriteQueue {
 function sliceEnd(text: string, from: number, most: number): number {
   const end = from + most;
   if (end >= text.length) return text.length;
-  const isHighSurrogate = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800;
-  return isHighSurrogate ? end + 1 : end;
+  const isInsidePair = isSurrogate(text, end - 1, 0xd800) && isSurrogate(text, end, 0xdc00);
+  return isInsidePair ? end + 1 : end;
+}
+
+function isSurrogate(text: string, at: number, half: 0xd800 | 0xdc00): boolean {
+  return (text.charCodeAt(at) & 0xfc00) === half;
 }

@@ -2,7 +2,7 @@
  * The errors of this package. A peer's mistake is an HTTPProtocolError, answered with its status where that is
  * still possible; a handler's own way to answer with a status is HTTPError.
  */
-import { type ErrorEntry, ProtocolError, UsageError } from '@inseam/engine/errors';
+import { type ErrorEntry, ProtocolError, TransportError, UsageError } from '@inseam/engine/errors';
 
 /** A peer's mistake has a status; our caller's has none. */
 export interface HTTPErrorEntry extends ErrorEntry {
@@ -119,8 +119,10 @@ export const HTTP_ERRORS = Object.freeze({
   HTTP_CONNECT: { status: 501, message: 'this server is not a tunnel', section: 'RFC 9110 §9.3.6' },
   HTTP_VERSION: { status: 505, message: 'the major version is not 1', section: 'RFC 9110 §15.6.6' },
 
+  HTTP_RESPONSE_CUT: { message: 'the handler failed in the middle of its response', phase: 'write' },
+
   HTTP_HANDLER: { message: 'HTTPServer needs a request handler: a function that takes the request' },
-  HTTP_OPTION: { message: 'an option has a value that it does not take' },
+  HTTP_OPTION: { message: 'an option is unknown or has a value that it does not take' },
   HTTP_STATUS: {
     message: 'a status is a whole number from 200 to 599; 101 is sent by upgrade()',
     section: 'RFC 9110 §15',
@@ -183,6 +185,12 @@ export class HTTPError extends Error {
 export function httpError(code: HTTPErrorCode): HTTPProtocolError {
   const entry: HTTPErrorEntry = HTTP_ERRORS[code];
   return new HTTPProtocolError(code, entry.message, entry.status ?? 400, entry.section);
+}
+
+/** The error for a connection that cannot go on. */
+export function httpTransportError(code: HTTPErrorCode): TransportError {
+  const entry: HTTPErrorEntry = HTTP_ERRORS[code];
+  return new TransportError(code, entry.message, entry.phase ?? 'write');
 }
 
 /** The error for our caller's mistake. */

@@ -14,9 +14,11 @@ export interface HTTPLimits {
   headTimeoutMs: number;
   /** The longest gap inside a request body. 30 s: a mobile client may lose its network for a while. 408. */
   bodyTimeoutMs: number;
+  /** From a request's first byte to its last. 300 s, as node:http: a body that trickles in is held in memory meanwhile. 408. */
+  requestTimeoutMs: number;
   /** Idle time between requests. 75 s: longer than nginx keeps idle upstream connections (60 s), so that it is nginx that closes. */
   keepAliveTimeoutMs: number;
-  /** The longest time in which a client takes nothing of its response. 60 s, as nginx's send_timeout. */
+  /** The longest time in which a client takes nothing of its response, or leaves one unawaited. 60 s, as nginx's send_timeout. */
   writeTimeoutMs: number;
 }
 
@@ -26,6 +28,7 @@ export const HTTP_LIMITS: Readonly<HTTPLimits> = Object.freeze({
   maxHeaders: 100,
   headTimeoutMs: 10_000,
   bodyTimeoutMs: 30_000,
+  requestTimeoutMs: 300_000,
   keepAliveTimeoutMs: 75_000,
   writeTimeoutMs: 60_000,
 });

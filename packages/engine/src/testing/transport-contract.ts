@@ -58,7 +58,7 @@ const cases: Record<string, (pair: Pair) => Promise<void>> = {
     b.pause();
     const piece = Buffer.alloc(1 << 20, 'p');
     for (let i = 0; i < 16; i++) a.write(piece);
-    await new Promise((resolve) => setImmediate(resolve));
+    await aWhile();
     assert.equal(atB.length, 0, 'nothing is read while paused');
     assert.ok(a.pendingBytes > 0, 'the writer sees what waits');
     b.resume();
@@ -74,7 +74,7 @@ const cases: Record<string, (pair: Pair) => Promise<void>> = {
     a.write(Buffer.alloc(4 << 20, 'q'));
     await atB.until(() => atB.length > 0);
     const first = atB.length;
-    await new Promise((resolve) => setImmediate(resolve));
+    await aWhile();
     assert.equal(atB.length, first);
     atB.onChunk = RecordingSink.prototype.onChunk;
     b.resume();
@@ -107,6 +107,11 @@ const cases: Record<string, (pair: Pair) => Promise<void>> = {
     }
   },
 };
+
+/** Long enough for what has arrived to be read: the event loop polls between two turns. */
+async function aWhile(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** The cases, each with a pair of its own. */
 export function transportContract(makePair: TransportPairMaker): TransportCase[] {

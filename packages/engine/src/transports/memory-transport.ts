@@ -24,6 +24,7 @@ export class MemoryTransport implements Transport {
   #hasEnded = false;
   #hasDeliveredEnd = false;
   #isClosed = false;
+  #closeError: Error | null = null;
 
   constructor(remoteAddress: StreamAddress | null) {
     this.remoteAddress = remoteAddress;
@@ -42,6 +43,8 @@ export class MemoryTransport implements Transport {
     this.#sink = sink;
     sink.onOpen();
     this.#readSoon();
+    // Closed before it was opened: the peer has gone meanwhile.
+    if (this.#isClosed) queueMicrotask(() => this.#tellClose());
   }
 
   write(data: string | Uint8Array): void {
@@ -91,7 +94,9 @@ export class MemoryTransport implements Transport {
   #deliver(): void {
     const peer = this.#peer;
     const sink = peer ? peer.#sink : null;
-    if (this.#isClosed || !peer || !sink) return;
+    if (this.#isClosed || !peer) return;
+    if (peer.#isClosed && peer.#hasEnded) this.#answerGone();
+    if (!sink) return;
     while (!peer.#isPaused && !peer.#isClosed) {
       const chunk = this.#outbox.shift();
       if (chunk === undefined) break;
@@ -102,6 +107,12 @@ export class MemoryTransport implements Transport {
       if (this.#pendingBytes === 0) this.#sink?.onDrain();
     }
     if (this.#hasEnded && this.#outbox.length === 0 && !peer.#isPaused) this.#deliverEnd(peer);
+  }
+
+  /** Like a socket's: what is sent to an end that finished and has gone comes back as an error. */
+  #answerGone(): void {
+    if (this.#outbox.length > 0) this.#close(new Error('the other end was closed'));
+    else if (this.#hasEnded) this.#close(null);
   }
 
   #deliverEnd(peer: MemoryTransport): void {
@@ -117,15 +128,21 @@ export class MemoryTransport implements Transport {
   #close(error: Error | null): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closeError = error;
     const peer = this.#peer;
     queueMicrotask(() => {
-      this.#sink?.onClose(error);
-      this.#sink = null;
+      this.#tellClose();
       // Like a socket's: an end that had not finished sending is lost to the other side.
       if (peer !== null && !peer.#isClosed) {
         if (this.#hasEnded) this.#deliverEnd(peer);
         else peer.#close(new Error('the other end was closed'));
       }
     });
+  }
+
+  #tellClose(): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    sink?.onClose(this.#closeError);
   }
 }

@@ -20,9 +20,6 @@ export class NotedFields {
   connection: string | null = null;
   expect: string | null = null;
   upgrade: string | null = null;
-  /** Host and Content-Length mean one thing only; a second one is not a list. */
-  hasTwoHosts = false;
-  hasTwoLengths = false;
 }
 
 type Noted = 'host' | 'contentLength' | 'transferEncoding' | 'connection' | 'expect' | 'upgrade';
@@ -52,9 +49,7 @@ export class FieldSection {
     for (const { name, from, to } of this.#found) {
       const value = trimWhitespace(text.slice(from, to));
       const earlier = fields[name];
-      if (earlier !== null && name === 'host') fields.hasTwoHosts = true;
-      if (earlier !== null && name === 'contentLength') fields.hasTwoLengths = true;
-      // RFC 9110 §5.3: repeated fields are one list.
+      // RFC 9110 §5.3: repeated fields are one list. Host and Content-Length are none, and their grammars refuse it.
       fields[name] = earlier === null ? value : `${earlier}, ${value}`;
     }
     return fields;
@@ -62,8 +57,10 @@ export class FieldSection {
 
   /** Reads on. Returns how many bytes after the window's start the section, its empty line included, ends. */
   read(window: ByteWindow): number | typeof NEED_MORE {
-    const { bytes, start, end } = window;
+    const { bytes, start } = window;
     const { maxHeadBytes, maxHeaders } = this.#limits;
+    // What lies beyond the limit is not looked at, so that the answer is the same however the input was cut.
+    const end = Math.min(window.end, start + maxHeadBytes);
     for (let line = start + this.#line; ; ) {
       this.#line = line - start;
       let at = line;
@@ -71,7 +68,7 @@ export class FieldSection {
       if (at < end) {
         if (bytes[at] !== COLON || at === line) {
           if (bytes[at] !== CR || at > line) throw refuseName(bytes[at], at > line);
-          if (at + 1 === end) return this.#needMore(end - start);
+          if (at + 1 === end) return this.#needMore(window.length);
           if (bytes[at + 1] !== LF) throw httpError('HTTP_BARE_CR');
           return at + 2 - start;
         }
@@ -81,7 +78,6 @@ export class FieldSection {
           throw httpError(bytes[at] === LF ? 'HTTP_BARE_LF' : 'HTTP_FIELD_VALUE');
         if (at + 1 < end) {
           if (bytes[at + 1] !== LF) throw httpError('HTTP_BARE_CR');
-          if (at + 2 - start > maxHeadBytes) throw httpError('HTTP_HEAD_TOO_LARGE');
           if (++this.#count > maxHeaders) throw httpError('HTTP_TOO_MANY_FIELDS');
           const name = notedName(bytes, line, colon - line);
           if (name !== null) this.#found.push({ name, from: colon + 1 - start, to: at - start });
@@ -89,7 +85,7 @@ export class FieldSection {
           continue;
         }
       }
-      return this.#needMore(end - start);
+      return this.#needMore(window.length);
     }
   }
 

@@ -21,7 +21,7 @@ export function requestFraming(fields: NotedFields, minor: number): RequestFrami
     return CHUNKED;
   }
   // 6. and 5. One plain number; a list of equal ones could be recovered, and is refused too.
-  if (contentLength !== null) return { kind: 'length', length: parseLength(fields) };
+  if (contentLength !== null) return { kind: 'length', length: parseLength(contentLength) };
   // 7. Neither: no content.
   return NO_CONTENT;
 }
@@ -34,10 +34,8 @@ function requireChunked(transferEncoding: string, minor: number): void {
   if (codings.length > 1) throw httpError('HTTP_CODING');
 }
 
-function parseLength({ contentLength, hasTwoLengths }: NotedFields): number {
-  if (contentLength === null || hasTwoLengths || !DIGITS.test(contentLength)) {
-    throw httpError('HTTP_CONTENT_LENGTH');
-  }
+function parseLength(contentLength: string): number {
+  if (!DIGITS.test(contentLength)) throw httpError('HTTP_CONTENT_LENGTH');
   const length = Number(contentLength);
   if (!Number.isSafeInteger(length)) throw httpError('HTTP_BODY_TOO_LARGE');
   return length;
@@ -53,7 +51,7 @@ export function responseFraming(status: number, hasLength: boolean, minor: numbe
   return minor === 0 ? 'close' : 'chunked';
 }
 
-/** Whether a response of this status can have content: RFC 9110 §6.4.1. */
+/** Whether a response of this status can have content: RFC 9110 §6.4.1, and §15.3.6 for 205. */
 export function hasContent(status: number): boolean {
-  return status >= 200 && status !== 204 && status !== 304;
+  return status >= 200 && status !== 204 && status !== 205 && status !== 304;
 }

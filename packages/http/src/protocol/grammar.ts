@@ -34,6 +34,7 @@ export const HTAB = 0x09;
 export const CR = 0x0d;
 export const LF = 0x0a;
 export const COLON = 0x3a;
+export const SEMICOLON = 0x3b;
 
 /** RFC 9110 §5.6.2, over text. */
 export const TOKEN_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -41,9 +42,17 @@ export const TOKEN_TEXT = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** RFC 9110 §8.6: Content-Length = 1*DIGIT. */
 export const DIGITS = /^[0-9]+$/;
-/** RFC 9110 §7.2: Host = uri-host [ ":" port ], with RFC 3986 §3.2.2's reg-name and IP literals, and no user. */
+/**
+ * RFC 9110 §7.2: Host = uri-host [ ":" port ], with RFC 3986 §3.2.2's reg-name and IP literals, and no user. It may
+ * be empty, but no host with a port is none: RFC 9110 §4.2.1.
+ */
 export const AUTHORITY =
-  /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?$/;
+  /^(?!:)(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?$/;
+
+/** Whether `text` names a host, or is empty. What no URL can be made of (an impossible address or port) names none. */
+export function isAuthority(text: string): boolean {
+  return AUTHORITY.test(text) && (text === '' || URL.canParse(`http://${text}/`));
+}
 
 /** Whether `list`, comma-separated, has `token` in it; `token` is lower-case. RFC 9110 §5.6.1. */
 export function hasToken(list: string, token: string): boolean {

@@ -5,7 +5,7 @@ import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
 import { FieldSection } from './field-section.js';
 import { requestFraming } from './framing.js';
-import { AUTHORITY, CR, hasToken, LF, SP, TARGET, TOKEN } from './grammar.js';
+import { CR, hasToken, isAuthority, LF, SP, TARGET, TOKEN } from './grammar.js';
 import { HTTPHeaders } from './http-headers.js';
 import type { RequestHead } from './request-head.js';
 
@@ -79,7 +79,7 @@ export class HeadParser {
     const minor = this.#minorDigit === 0 ? 0 : 1;
     const { connection } = fields;
     // Every HTTP/1.1 request has exactly one Host, even beside an absolute target: RFC 9112 §3.2.
-    if (fields.hasTwoHosts || (fields.host === null && minor === 1)) throw httpError('HTTP_HOST');
+    if (fields.host === null && minor === 1) throw httpError('HTTP_HOST');
     if (fields.host !== null) this.#checkHost(fields.host);
     if (fields.expect !== null && fields.expect.toLowerCase() !== '100-continue') {
       throw httpError('HTTP_EXPECTATION');
@@ -96,17 +96,14 @@ export class HeadParser {
       keepAlive: connection === null ? minor === 1 : staysOpen(connection, minor),
       // An HTTP/1.0 client cannot have meant it: RFC 9110 §10.1.1.
       expectsContinue: fields.expect !== null && minor === 1,
-      upgrade:
-        fields.upgrade !== null && connection !== null && hasToken(connection, 'upgrade')
-          ? fields.upgrade
-          : null,
+      upgrade: fields.upgrade !== null && offersUpgrade(connection, minor) ? fields.upgrade : null,
     };
   }
 
   #checkHost(host: string): void {
     // A connection names one host over and over.
     if (host === this.#checkedHost) return;
-    if (!AUTHORITY.test(host)) throw httpError('HTTP_HOST');
+    if (!isAuthority(host)) throw httpError('HTTP_HOST');
     this.#checkedHost = host;
   }
 }
@@ -117,15 +114,18 @@ function checkTarget(method: string, target: string): string | null {
   if (target.charCodeAt(0) === 0x2f) return null;
   if (target === '*' && method === 'OPTIONS') return null;
   const authority = ABSOLUTE_TARGET.exec(target)?.[1];
-  if (authority === undefined || !AUTHORITY.test(authority) || authority.startsWith(':')) {
-    throw httpError('HTTP_TARGET');
-  }
+  if (authority === undefined || !isAuthority(authority)) throw httpError('HTTP_TARGET');
   return authority;
 }
 
 function staysOpen(connection: string, minor: 0 | 1): boolean {
   if (hasToken(connection, 'close')) return false;
   return minor === 1 || hasToken(connection, 'keep-alive');
+}
+
+/** RFC 9110 §7.8: Upgrade counts where Connection names it, and not from an HTTP/1.0 client. */
+function offersUpgrade(connection: string | null, minor: 0 | 1): boolean {
+  return minor === 1 && connection !== null && hasToken(connection, 'upgrade');
 }
 
 function matches(byte: number, expected: number): boolean {

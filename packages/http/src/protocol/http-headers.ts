@@ -81,6 +81,14 @@ export class HTTPHeaders implements Iterable<[name: string, value: string]> {
     for (const { name, value } of this.#all()) yield [name, value];
   }
 
+  /** The fields as pairs, for JSON and for people who print them. */
+  toJSON(): [name: string, value: string][] {
+    return [...this];
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+    return this.toJSON();
+  }
+
   #all(): Field[] {
     if (this.#block !== null) {
       this.#fields = split(this.#block);

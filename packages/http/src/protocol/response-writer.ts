@@ -22,6 +22,10 @@ export interface ResponseSink {
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const BYTES_TYPE = 'application/octet-stream';
+/** Text of at most this length is joined to its head, and leaves with it; longer text would be copied whole for that. */
+const JOIN_LIMIT = 65_536;
+/** What a 101 cannot have, and what it has already. */
+const NOT_IN_UPGRADE = /^(?:content-length|transfer-encoding|connection|upgrade)$/i;
 const LAST_CHUNK = '0\r\n\r\n';
 const CLOSE = 'Connection: close\r\n';
 const KEEP_ALIVE = 'Connection: keep-alive\r\n';
@@ -65,9 +69,13 @@ export class ResponseWriter {
     this.#keepAlive = false;
   }
 
-  /** Forgets a status and header lines that were set but not sent, so that an error can be answered instead. */
+  /** Forgets a status that was set but not sent, so that an error can be answered instead. */
   restart(): void {
     this.#state = 'start';
+  }
+
+  /** Forgets the header lines that were added. */
+  dropHeaders(): void {
     this.#lines = '';
   }
 
@@ -89,7 +97,7 @@ export class ResponseWriter {
   /** Gives out the status line and the header section; `date` is the Date line, used unless `headers` has one. */
   writeHead(sink: ResponseSink, headers: HeadersInit, date: string): boolean {
     const next = after(this.#state, 'headers');
-    const head = this.#head(headers, date);
+    const head = this.#head(this.#status, headers, date);
     this.#state = next;
     return sink.writeLatin1(head);
   }
@@ -120,11 +128,26 @@ export class ResponseWriter {
   writeEnd(sink: ResponseSink, date: string): boolean {
     const next = after(this.#state, 'finish');
     if (this.isUntouched) {
-      this.writeHead(sink, hasContent(this.#status) ? { 'Content-Length': 0 } : {}, date);
+      // To HEAD it would say that GET has no content, which is not known: RFC 9110 §8.6.
+      const isEmpty = (hasContent(this.#status) || this.#status === 205) && !this.#isHead;
+      this.writeHead(sink, isEmpty ? { 'Content-Length': 0 } : {}, date);
     }
     this.#state = next;
     if (this.#framing === 'chunked' && !this.#isHead) sink.writeLatin1(LAST_CHUNK);
     return this.#framing !== 'length' || this.#isHead || this.#remaining === 0;
+  }
+
+  /** Gives out a 101 that goes over to `protocol`; nothing more is sent by this writer. RFC 9110 §7.8. */
+  writeUpgrade(sink: ResponseSink, protocol: string, headers: HeadersInit, date: string): void {
+    requireHeader('Upgrade', protocol);
+    let head = `${statusLine(101)}Upgrade: ${protocol}\r\nConnection: Upgrade\r\n${this.#lines}`;
+    eachHeader(headers, (name, value) => {
+      requireHeader(name, value);
+      if (NOT_IN_UPGRADE.test(name)) throw httpUsageError('HTTP_HEADER_FRAMING', name);
+      head += `${name}: ${value}\r\n`;
+    });
+    this.#state = 'finished';
+    sink.writeLatin1(`${head + date}\r\n`);
   }
 
   /** A whole response at once. `type` is its Content-Type, or its headers. */
@@ -137,16 +160,15 @@ export class ResponseWriter {
   ): void {
     if (!this.isUntouched) after(this.#state, 'headers');
     requireContent(content);
-    if (status !== undefined) {
-      requireStatus(status);
-      this.#status = status;
-    }
+    if (status !== undefined) requireStatus(status);
+    const newStatus = status ?? this.#status;
     const isText = typeof content === 'string';
     const length = isText ? Buffer.byteLength(content) : content.length;
-    const head = this.#wholeHead(type, isText ? TEXT_TYPE : BYTES_TYPE, length, date);
+    const head = this.#wholeHead(newStatus, type, isText ? TEXT_TYPE : BYTES_TYPE, length, date);
+    this.#status = newStatus;
     this.#state = 'finished';
-    if (length === 0 || this.#isHead || !hasContent(this.#status)) sink.writeLatin1(head);
-    else if (isText && length === content.length) sink.writeLatin1(head + content);
+    if (length === 0 || this.#isHead || !hasContent(newStatus)) sink.writeLatin1(head);
+    else if (isText && length === content.length && length <= JOIN_LIMIT) sink.writeLatin1(head + content);
     else {
       sink.writeLatin1(head);
       sink.write(content);
@@ -155,29 +177,30 @@ export class ResponseWriter {
 
   /** The head of a response whose length is known. The usual case, a type and nothing more, is put together at once. */
   #wholeHead(
+    status: number,
     type: string | HeadersInit | undefined,
     defaultType: string,
     length: number,
     date: string,
   ): string {
     if (type !== undefined && typeof type !== 'string') {
-      return this.#head(withDefaults(type, defaultType, length), date);
+      return this.#head(status, hasContent(status) ? withDefaults(type, defaultType, length) : type, date);
     }
     if (type !== undefined && !FIELD_TEXT.test(type))
       throw httpUsageError('HTTP_HEADER_VALUE', 'Content-Type');
-    let head = statusLine(this.#status) + this.#lines;
-    if (hasContent(this.#status)) {
+    let head = statusLine(status) + this.#lines;
+    if (hasContent(status)) {
       head += `Content-Type: ${type ?? defaultType}\r\nContent-Length: ${length}\r\n`;
     }
     return `${head + date + this.#connectionLine()}\r\n`;
   }
 
   /** Checks `headers`, decides the framing, and puts the head together. Changes nothing when it throws. */
-  #head(headers: HeadersInit, date: string): string {
+  #head(status: number, headers: HeadersInit, date: string): string {
     let lines = this.#lines;
     let length: string | null = null;
     let hasDate = false;
-    let closes = false;
+    let options = '';
     eachHeader(headers, (name, value) => {
       requireHeader(name, value);
       switch (name.toLowerCase()) {
@@ -189,22 +212,22 @@ export class ResponseWriter {
           if (value.toLowerCase() !== 'chunked') throw httpUsageError('HTTP_HEADER_FRAMING', value);
           return;
         case 'connection':
-          closes ||= hasToken(value, 'close');
+          options = options === '' ? value : `${options}, ${value}`;
           return;
         case 'date':
           hasDate = true;
       }
       lines += `${name}: ${value}\r\n`;
     });
-    const framing = responseFraming(this.#status, length !== null, this.#minor);
+    const framing = responseFraming(status, length !== null, this.#minor);
     // A 304 may tell the length that a 200 would have had: RFC 9110 §8.6.
-    if (length !== null && (framing === 'length' || this.#status === 304))
-      lines += `Content-Length: ${length}\r\n`;
+    if (length !== null && (framing === 'length' || status === 304)) lines += `Content-Length: ${length}\r\n`;
+    if (status === 205) lines += 'Content-Length: 0\r\n';
     if (framing === 'chunked') lines += 'Transfer-Encoding: chunked\r\n';
-    if (closes || framing === 'close') this.#keepAlive = false;
+    if (framing === 'close' || hasToken(options, 'close')) this.#keepAlive = false;
     this.#framing = framing;
     this.#remaining = Number(length ?? 0);
-    return `${statusLine(this.#status) + lines + (hasDate ? '' : date) + this.#connectionLine()}\r\n`;
+    return `${statusLine(status) + lines + (hasDate ? '' : date) + otherOptions(options) + this.#connectionLine()}\r\n`;
   }
 
   /** RFC 9112 §9.3: an HTTP/1.1 connection stays unless we say so, an HTTP/1.0 one goes unless we say so. */
@@ -212,6 +235,12 @@ export class ResponseWriter {
     if (!this.#keepAlive) return CLOSE;
     return this.#minor === 0 ? KEEP_ALIVE : '';
   }
+}
+
+/** The handler's Connection options but for those that this layer decides: "Upgrade" beside a 426, say. */
+function otherOptions(options: string): string {
+  const others = options.split(',').filter((option) => !/^[ \t]*(?:close|keep-alive)?[ \t]*$/i.test(option));
+  return others.length === 0 ? '' : `Connection: ${others.join(',').trim()}\r\n`;
 }
 
 function withDefaults(headers: HeadersInit, type: string, length: number): HeadersInit {

@@ -4,27 +4,23 @@
  * response is finished, which keeps pipelined responses in order.
  */
 
-import type { StreamOptions } from '@inseam/engine';
-import { InseamError, Stream, type StreamOwner } from '@inseam/engine';
+import { type InseamError, isThenable, Stream, type StreamOptions, type StreamOwner } from '@inseam/engine';
 import { NEED_MORE } from '@inseam/engine/byte-window';
-import { HTTPError, HTTPProtocolError, httpError, httpUsageError } from '../errors.js';
+import { HTTPError, HTTPProtocolError, httpError, httpTransportError, httpUsageError } from '../errors.js';
 import { MAX_WAITING_BYTES } from '../limits.js';
 import { END_OF_CONTENT } from '../protocol/chunked-decoder.js';
+import { ContentBuffer } from '../protocol/content-buffer.js';
 import { dateLine } from '../protocol/http-date.js';
 import type { HeadersInit } from '../protocol/http-headers.js';
-import { eachHeader, requireHeader } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { RequestParser } from '../protocol/request-parser.js';
 import { type ResponseSink, ResponseWriter } from '../protocol/response-writer.js';
-import { statusLine, statusName } from '../protocol/status.js';
+import { statusName } from '../protocol/status.js';
 import { HTTPRequest } from './http-request.js';
 import type { HTTPServer } from './http-server.js';
+import { type ConnectionPhase, ConnectionTimeouts } from './connection-timeouts.js';
 
-const NO_BODY = Buffer.alloc(0);
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-
-/** What a connection is waiting for; each has a timeout of its own. */
-export type ConnectionPhase = 'new' | 'idle' | 'head' | 'body' | 'handler' | 'writing';
 
 export class HTTPConnection extends Stream {
   declare readonly server: HTTPServer;
@@ -34,8 +30,7 @@ export class HTTPConnection extends Stream {
   #request: HTTPRequest | null = null;
   /** The request whose content is being read. */
   #head: RequestHead | null = null;
-  #pieces: Buffer[] = [];
-  #bodyBytes = 0;
+  readonly #content = new ContentBuffer();
   #isAdvancing = false;
   #isUpgraded = false;
   /** No request is taken after the current one. */
@@ -47,14 +42,14 @@ export class HTTPConnection extends Stream {
   #received = 0;
   /** For HTTPRequest: when the latest chunk came, on the engine's clock. */
   receivedAt = 0;
-  /** The Date line while one chunk is worked on, since asking for the time costs a tenth of a pipelined request. */
-  #chunkDateLine: string | null = null;
-  #progress = '';
-  #progressAt = 0;
+  /** The Date line during one `#advance`, since asking for the time costs a tenth of a pipelined request. */
+  #dateLine: string | null = null;
+  readonly #timeouts: ConnectionTimeouts;
 
   constructor(options: StreamOptions) {
     super(options);
     this.#parser = new RequestParser(this.server.limits);
+    this.#timeouts = new ConnectionTimeouts(this.server.limits);
     this.output = {
       writeLatin1: (text) => !this.closed && this.writeLatin1(text),
       write: (data) => !this.closed && this.write(data),
@@ -74,23 +69,25 @@ export class HTTPConnection extends Stream {
   /**
    * Answers the current request with 101 Switching Protocols and gives the connection to `owner`: from now on
    * its handlers get what comes, cut by `readDelimiter`, beginning with what has come already. Throws UsageError, with
-   * nothing sent, without a current request or after a response to it has begun.
+   * nothing sent, without a current request, after a response to it has begun, and for a protocol that the client
+   * did not offer (RFC 9110 §7.8). When the client has gone, `owner.onClose` is all that happens.
    */
   upgrade(protocol: string, owner: StreamOwner, headers: HeadersInit = {}): void {
     const request = this.#request;
-    if (request === null || !request.response.isUntouched || this.closed)
-      throw httpUsageError('HTTP_UPGRADE');
-    let head = `${statusLine(101)}Upgrade: ${protocol}\r\nConnection: Upgrade\r\n`;
-    requireHeader('Upgrade', protocol);
-    eachHeader(headers, (name, value) => {
-      requireHeader(name, value);
-      head += `${name}: ${value}\r\n`;
-    });
-    this.output.writeLatin1(`${head + this.dateLine()}\r\n`);
+    if (typeof owner?.onRead !== 'function') throw httpUsageError('HTTP_UPGRADE', 'the owner has no onRead');
+    if (this.closed) {
+      this.notify('upgrade', () => owner.onClose?.(null));
+      return;
+    }
+    if (request === null || !request.response.isUntouched) throw httpUsageError('HTTP_UPGRADE');
+    if (!request.offers(protocol)) throw httpUsageError('HTTP_UPGRADE', 'a protocol that was not offered');
+    request.sendCookies();
+    request.response.writeUpgrade(this.output, protocol, headers, this.dateLine());
     this.#request = null;
     this.#isUpgraded = true;
     this.handOver(owner, this.#parser.takeRest());
     this.#release();
+    if (this.engine.stopping) super.shutdown();
   }
 
   // What the stream says --------------------------------------------------------------------------------------
@@ -108,9 +105,6 @@ export class HTTPConnection extends Stream {
     this.receivedAt = this.engine.clock.now();
     this.#parser.push(chunk);
     this.#advance();
-    this.#chunkDateLine = null;
-    if (this.#isUpgraded) return;
-    this.#parser.retain();
     if (this.#request !== null && this.#parser.buffered > MAX_WAITING_BYTES) this.#holdBack();
   }
 
@@ -125,14 +119,19 @@ export class HTTPConnection extends Stream {
     else this.#request.leave();
   }
 
-  override onClose(): void {
-    this.#pieces = [];
+  override onClose(reason: InseamError | null): void {
+    this.#content.clear();
+    if (this.#request !== null && reason?.code === 'ENGINE_STOP_TIMEOUT') {
+      this.logger.warn(`closed before ${this.#request.method} ${this.#request.path} was answered`, reason);
+    }
     this.#request?.leave();
     this.#request = null;
   }
 
   /** The engine is stopping: a request that has begun is answered, an idle connection is closed. */
   override shutdown(): void {
+    // On its way out already: an abort now could overtake its last bytes.
+    if (this.closed) return;
     if (this.#isUpgraded) {
       super.shutdown();
       return;
@@ -166,6 +165,9 @@ export class HTTPConnection extends Stream {
       this.#refuse(error);
     } finally {
       this.#isAdvancing = false;
+      this.#dateLine = null;
+      // The chunk is ours until its call ends; nothing read means nothing kept.
+      this.#parser.retain();
     }
   }
 
@@ -181,7 +183,6 @@ export class HTTPConnection extends Stream {
   #begin(head: RequestHead): void {
     const { framing } = head;
     this.#head = head;
-    this.#bodyBytes = 0;
     if (framing.kind === 'length' && framing.length > this.server.maxRequest)
       throw httpError('HTTP_BODY_TOO_LARGE');
     const hasContent = framing.kind === 'chunked' || framing.length > 0;
@@ -190,17 +191,17 @@ export class HTTPConnection extends Stream {
   }
 
   #collect(piece: Buffer): void {
-    this.#bodyBytes += piece.length;
-    if (this.#bodyBytes > this.server.maxRequest) throw httpError('HTTP_BODY_TOO_LARGE');
-    // The piece is part of a chunk that is not ours.
-    this.#pieces.push(Buffer.from(piece));
+    const { maxRequest } = this.server;
+    if (this.#content.length + piece.length > maxRequest) throw httpError('HTTP_BODY_TOO_LARGE');
+    const framing = this.#head?.framing;
+    this.#content.push(piece, framing?.kind === 'length' ? framing.length : maxRequest);
   }
 
   /** The request is complete. */
   #handle(): void {
     const head = this.#head;
     if (head === null) return;
-    const body = this.#takeBody();
+    const body = this.#content.take();
     const keepAlive = head.keepAlive && this.server.keepAlive && !this.#isLast;
     const request = new HTTPRequest(this, head, body, this.#parser.trailers, keepAlive);
     this.#head = null;
@@ -208,18 +209,11 @@ export class HTTPConnection extends Stream {
     this.#handled++;
     try {
       const result = this.server.requestHandler(request);
-      if (result instanceof Promise) result.catch((error) => this.#fail(request, error));
+      if (isThenable(result)) result.then(undefined, (error) => this.#fail(request, error));
     } catch (error) {
       this.#fail(request, error);
     }
     if (this.#peerHasEnded) request.leave();
-  }
-
-  #takeBody(): Buffer {
-    const pieces = this.#pieces;
-    if (pieces.length === 0) return NO_BODY;
-    this.#pieces = [];
-    return pieces.length === 1 ? (pieces[0] ?? NO_BODY) : Buffer.concat(pieces, this.#bodyBytes);
   }
 
   /** For HTTPRequest: the response has been written, whole or, by the handler's mistake, short. */
@@ -242,13 +236,13 @@ export class HTTPConnection extends Stream {
   #holdBack(): void {
     if (this.#isHeldBack) return;
     this.#isHeldBack = true;
-    this.pause();
+    this.holdReading();
   }
 
   #release(): void {
     if (!this.#isHeldBack) return;
     this.#isHeldBack = false;
-    this.resume();
+    this.releaseReading();
   }
 
   #endOfInput(): void {
@@ -256,72 +250,66 @@ export class HTTPConnection extends Stream {
     else this.#refuse(httpError('HTTP_INCOMPLETE'));
   }
 
-  /**
-   * For HTTPServer's sweep: closes the connection if it has waited too long. What it waits for is named by a phase and
-   * a count; as long as those change, there is progress.
-   */
+  /** For HTTPServer's sweep: ends the connection if it has waited too long for what it waits for. */
   checkTimeouts(now: number): void {
-    const { phase, count } = this.#waitingFor();
-    const progress = `${phase} ${count}`;
-    if (progress !== this.#progress) {
-      this.#progress = progress;
-      this.#progressAt = now;
-      return;
-    }
-    const { limits } = this.server;
-    const waited = now - this.#progressAt;
-    if (phase === 'idle' && waited >= limits.keepAliveTimeoutMs) this.abort();
-    else if (phase === 'new' && waited >= limits.headTimeoutMs) this.abort();
-    else if (phase === 'head' && waited >= limits.headTimeoutMs) this.#refuse(httpError('HTTP_HEAD_TIMEOUT'));
-    else if (phase === 'body' && waited >= limits.bodyTimeoutMs) this.#refuse(httpError('HTTP_BODY_TIMEOUT'));
-    else if (phase === 'writing' && waited >= limits.writeTimeoutMs) this.abort();
+    const phase = this.#phase();
+    // Bytes taken by the client, not bytes left: a handler that keeps pace leaves the same amount time and again.
+    const moved = phase === 'writing' ? this.bytesWritten - this.pendingBytes : this.#received;
+    const verdict = this.#timeouts.check(phase, this.#handled, moved, now);
+    if (verdict === 'close') this.abort();
+    else if (verdict !== null) this.#refuse(httpError(verdict));
   }
 
-  #waitingFor(): { phase: ConnectionPhase; count: number } {
-    if (this.pendingBytes > 0) return { phase: 'writing', count: this.pendingBytes };
-    if (this.#isUpgraded || this.#request !== null) return { phase: 'handler', count: 0 };
-    if (this.#parser.phase === 'content') return { phase: 'body', count: this.#received };
-    if (this.#parser.phase === 'head') return { phase: 'head', count: this.#handled };
-    return { phase: this.#handled === 0 ? 'new' : 'idle', count: this.#handled };
+  #phase(): ConnectionPhase {
+    // What is sent and awaited after an upgrade is no response, and its owner's affair.
+    if (this.#isUpgraded) return 'upgraded';
+    if (this.pendingBytes > 0) return 'writing';
+    if (this.#request !== null) return this.#peerHasEnded ? 'left' : this.#isHeldBack ? 'held' : 'handler';
+    if (this.#parser.phase === 'content') return 'body';
+    if (this.#parser.phase === 'head') return 'head';
+    return this.#handled === 0 ? 'new' : 'idle';
   }
 
   // Failures ------------------------------------------------------------------------------------------------------
 
   /** The one place for what the peer did wrong: answer it, then close. Nothing more is parsed. */
   #refuse(error: unknown): void {
+    this.#content.clear();
     if (!(error instanceof HTTPProtocolError)) {
-      this.logger.error('reading a request failed', error);
       this.abort();
+      this.logger.error('reading a request failed', error);
       return;
     }
-    this.logger.warn(`refused a request from ${this.#peerName()} with ${error.status}`, error);
-    this.#isLast = true;
-    this.#pieces = [];
-    const isHead = this.#head?.method === 'HEAD';
-    const writer = new ResponseWriter(isHead, 1, false);
+    const writer = new ResponseWriter(this.#head?.method === 'HEAD', 1, false);
     const content = `${error.status} ${statusName(error.status)}: ${error.message}\n`;
     writer.writeAll(this.output, content, error.status, undefined, this.dateLine());
     this.close();
+    this.logger.warn(`refused a request from ${this.#peerName()} with ${error.status}`, error);
   }
 
   /** The one place for what a handler threw: a status if that can still be sent, else an end that the client notices. */
   #fail(request: HTTPRequest, error: unknown): void {
-    const isAnswer = error instanceof HTTPError;
-    if (!isAnswer) this.logger.error(`the request handler failed (${request.method} request)`, error);
-    if (request !== this.#request || this.closed) return;
+    // Once a response has begun, an HTTPError is a failure as any other.
+    const isAnswer = error instanceof HTTPError && request.response.isUntouched;
+    if (request === this.#request && !this.closed) this.#answerFailure(request, isAnswer ? error : null);
+    if (isAnswer) return;
+    // Work that a client's leaving has ended usually says so by throwing.
+    const level = request.hasLeft ? 'debug' : 'error';
+    this.logger[level](`the handler of ${request.method} ${request.path} failed`, error ?? 'nothing was thrown');
+  }
+
+  #answerFailure(request: HTTPRequest, answer: HTTPError | null): void {
     const { response } = request;
     if (response.isUntouched) {
-      const status = isAnswer ? error.status : 500;
+      const status = answer?.status ?? 500;
+      if (answer === null) request.dropCookies();
       response.restart();
-      request.sendResponse(
-        isAnswer && error.message !== '' ? error.message : `${status} ${statusName(status)}\n`,
-        status,
-      );
+      request.sendResponse(answer?.message || `${status} ${statusName(status)}\n`, status);
       return;
     }
     this.#request = null;
     // A response that ends by closing would look complete if the connection were closed in good order.
-    if (response.endsByClosing) this.abort(new InseamError('HTTP_HANDLER', 'the handler failed'));
+    if (response.endsByClosing) this.abort(httpTransportError('HTTP_RESPONSE_CUT'));
     else this.close();
   }
 
@@ -333,7 +321,7 @@ export class HTTPConnection extends Stream {
   /** For HTTPRequest: the Date line. */
   dateLine(): string {
     if (!this.#isAdvancing) return dateLine(this.engine.clock.date());
-    this.#chunkDateLine ??= dateLine(this.engine.clock.date());
-    return this.#chunkDateLine;
+    this.#dateLine ??= dateLine(this.engine.clock.date());
+    return this.#dateLine;
   }
 }

@@ -4,6 +4,7 @@
  * Made once for a request; whatever costs something to find out is found out when it is asked for.
  */
 import { parseCookie } from 'cookie';
+import { hasToken } from '../protocol/grammar.js';
 import type { HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { ResponseWriter } from '../protocol/response-writer.js';
@@ -22,12 +23,6 @@ export class HTTPRequest {
   readonly body: Buffer;
   /** The fields after a chunked body, null without any. Never merged with `headers`. */
   readonly trailers: HTTPHeaders | null;
-  /**
-   * Called once if the client leaves before the response is finished: it has shut its side or the connection is
-   * lost. A response may still be sent, in case the client only shut its side.
-   */
-  onClose: (() => unknown) | null = null;
-
   readonly #head: RequestHead;
   readonly #response: ResponseWriter;
   readonly #startedAt: number;
@@ -37,6 +32,7 @@ export class HTTPRequest {
   #cookiesOut: CookiesOut | null = null;
   #abort: AbortController | null = null;
   #hasLeft = false;
+  #onClose: (() => unknown) | null = null;
 
   /** For HTTPConnection. */
   constructor(
@@ -77,7 +73,7 @@ export class HTTPRequest {
   }
   /** Host and port as the client named them; '127.0.0.1' where an HTTP/1.0 client named none. */
   get host(): string {
-    return this.#head.host ?? '127.0.0.1';
+    return this.#head.host || '127.0.0.1';
   }
   /** The host without its port, in lower case, and an IPv6 address without its brackets. */
   get hostname(): string {
@@ -125,6 +121,18 @@ export class HTTPRequest {
       if (this.#hasLeft) this.#abort.abort();
     }
     return this.#abort.signal;
+  }
+
+  /**
+   * Called once if the client leaves before the response is finished: it has shut its side or the connection is
+   * lost; at once when it has left already. A response may still be sent, in case the client only shut its side.
+   */
+  get onClose(): (() => unknown) | null {
+    return this.#onClose;
+  }
+  set onClose(listener: (() => unknown) | null) {
+    this.#onClose = listener;
+    if (this.#hasLeft) this.connection.notifyLeft(listener);
   }
 
   // The response ----------------------------------------------------------------------------------------------
@@ -200,11 +208,27 @@ export class HTTPRequest {
     return this.#response;
   }
 
+  /** For HTTPConnection: whether the client offered to go on with `protocol`. */
+  offers(protocol: string): boolean {
+    return this.#head.upgrade !== null && hasToken(this.#head.upgrade, protocol.toLowerCase());
+  }
+
+  /** For HTTPConnection: a failed handler's cookies are not sent. */
+  dropCookies(): void {
+    this.#cookiesOut = null;
+    this.#response.dropHeaders();
+  }
+
+  /** For HTTPConnection: whether the client left before the response was finished. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /** For HTTPConnection: the client has left. */
   leave(): void {
     if (this.#hasLeft || this.finished) return;
     this.#hasLeft = true;
-    this.connection.notifyLeft(this.onClose);
+    this.connection.notifyLeft(this.#onClose);
     this.#abort?.abort();
   }
 

@@ -1,0 +1,194 @@
+import { inspect } from 'node:util';
+import { Server, type ServerOptions, Stream, type Transport, UsageError } from '@inseam/engine';
+import { memoryPair, RecordingSink } from '@inseam/engine/testing';
+import { expect } from 'chai';
+import { RecordingStream } from './support/recording-stream.js';
+import { settled, testEngines } from './support/test-engine.js';
+
+/** Brings `server` a connection; answers its stream, and the client's end. */
+function arrive<S extends Stream>(server: Server<S>) {
+  const [near, far] = memoryPair();
+  const seen = new RecordingSink();
+  far.open(seen);
+  return { stream: server.accept(near), far, seen };
+}
+
+const isClosed = (seen: RecordingSink) => seen.events.some((event) => event.startsWith('close'));
+
+describe('Server', () => {
+  const newEngine = testEngines();
+  const newServer = (options: Omit<ServerOptions<RecordingStream>, 'engine'> = {}) => {
+    const test = newEngine();
+    const server = new Server({ engine: test.engine, ConnectionClass: RecordingStream, ...options });
+    return { ...test, server };
+  };
+
+  it('makes a stream of its ConnectionClass of each connection, and counts it while it is open', async () => {
+    const { server, engine } = newServer();
+    const { stream, far } = arrive(server);
+    expect(stream).to.be.instanceOf(RecordingStream);
+    expect(stream?.server).to.equal(server);
+    expect(stream?.engine).to.equal(engine);
+    expect([...server.channels]).to.deep.equal([stream]);
+    far.end();
+    await settled();
+    expect(stream?.log.events).to.deep.equal(['connect', 'end', 'close']);
+    expect(server.channels.size).to.equal(0);
+  });
+
+  it('makes plain streams unless it is told otherwise', async () => {
+    const server = new Server({ engine: newEngine().engine });
+    const { stream } = arrive(server);
+    expect(stream?.constructor).to.equal(Stream);
+    server.abort();
+    await settled();
+  });
+
+  for (const maxConnections of [0, -1, 1.5, Number.NaN]) {
+    it(`maxConnections: ${inspect(maxConnections)} is a UsageError`, () => {
+      expect(() => newServer({ maxConnections }))
+        .to.throw(UsageError)
+        .with.property('code', 'ENGINE_OPTION');
+    });
+  }
+
+  describe('above maxConnections', () => {
+    it('connections wait, unread, and are served in order as places become free', async () => {
+      const { server } = newServer({ maxConnections: 2 });
+      const clients = [1, 2, 3, 4].map(() => arrive(server));
+      expect(clients.map((client) => client.stream !== null)).to.deep.equal([true, true, false, false]);
+      clients[2]?.far.write('third');
+      await settled();
+      expect(clients[2]?.far.pendingBytes).to.equal(5);
+
+      clients[0]?.far.end();
+      await settled();
+      expect(server.channels.size).to.equal(2);
+      expect(clients[2]?.far.pendingBytes).to.equal(0);
+      expect([...server.channels].map((stream) => stream.log.events)).to.deep.equal([
+        ['connect'],
+        ['connect', 'read third'],
+      ]);
+      server.abort();
+      await settled();
+      expect(clients.every(({ seen }) => isClosed(seen))).to.equal(true);
+    });
+
+    it('more than 1024 of them are refused', async () => {
+      const { server } = newServer({ maxConnections: 1 });
+      const clients = Array.from({ length: 1026 }, () => arrive(server));
+      await settled();
+      expect(clients.map(({ seen }) => isClosed(seen)).indexOf(true)).to.equal(1025);
+      server.abort();
+      await settled();
+      expect(clients.every(({ seen }) => isClosed(seen))).to.equal(true);
+    });
+
+    it('one that is refused leaves its place to the next', async () => {
+      const { engine } = newEngine();
+      class Picky extends Server<RecordingStream> {
+        readonly refused = new Set<Transport>();
+        override onAccept(transport: Transport): boolean {
+          return !this.refused.has(transport);
+        }
+      }
+      const server = new Picky({ engine, ConnectionClass: RecordingStream, maxConnections: 1 });
+      const first = arrive(server);
+      for (let i = 0; i < 2; i++) {
+        const [near] = memoryPair();
+        server.refused.add(near);
+        server.accept(near);
+      }
+      const last = arrive(server);
+      last.far.write('hello');
+      first.far.end();
+      await settled();
+      expect([...server.channels].map((stream) => stream.log.events)).to.deep.equal([
+        ['connect', 'read hello'],
+      ]);
+      server.abort();
+      await settled();
+    });
+
+    it('close refuses those that wait', async () => {
+      const { server } = newServer({ maxConnections: 1 });
+      const [served, waiting] = [arrive(server), arrive(server)];
+      server.close();
+      await settled();
+      expect([served, waiting].map((client) => client && isClosed(client.seen))).to.deep.equal([false, true]);
+      served?.far.end();
+      await settled();
+      expect(server.channels.size).to.equal(0);
+    });
+  });
+
+  describe('onAccept', () => {
+    it('refuses by answering false', async () => {
+      const { server } = newServer();
+      server.onAccept = () => false;
+      const { stream, seen } = arrive(server);
+      expect(stream).to.equal(null);
+      await settled();
+      expect(isClosed(seen)).to.equal(true);
+      expect(server.channels.size).to.equal(0);
+    });
+
+    it('a throw in it is reported and refuses', async () => {
+      const { server, reports } = newServer();
+      server.onAccept = () => {
+        throw new Error('no');
+      };
+      const { stream, seen } = arrive(server);
+      await settled();
+      expect([stream, isClosed(seen)]).to.deep.equal([null, true]);
+      expect(reports.take()).to.deep.equal(['error: Server.onAccept threw: no']);
+    });
+
+    it('a throw in the constructor of the connection is reported and refuses', async () => {
+      const { engine, reports } = newEngine();
+      class Broken extends Stream {
+        constructor() {
+          super({ engine });
+          throw new Error('no');
+        }
+      }
+      const server = new Server({ engine, ConnectionClass: Broken });
+      const { stream, seen } = arrive(server);
+      await settled();
+      expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
+      expect(reports.take()).to.deep.equal(['error: Server.onAccept threw: no']);
+    });
+  });
+
+  it('close lets open connections be, and accepts no more', async () => {
+    const { server, engine } = newServer();
+    const { stream, far } = arrive(server);
+    server.close();
+    server.close();
+    const late = arrive(server);
+    await settled();
+    expect([late.stream, isClosed(late.seen)]).to.deep.equal([null, true]);
+    far.write('still');
+    await settled();
+    expect(stream?.log.take()).to.deep.equal(['connect', 'read still']);
+    await Promise.all([engine.stop(), settled().then(() => far.end())]);
+    expect(stream?.log.take()).to.deep.equal(['close']);
+  });
+
+  it('abort closes every connection at once', async () => {
+    const { server } = newServer();
+    const clients = [arrive(server), arrive(server)];
+    server.abort();
+    await settled();
+    expect(clients.map(({ stream }) => stream?.log.events)).to.deep.equal([
+      ['connect', 'close'],
+      ['connect', 'close'],
+    ]);
+    expect(server.channels.size).to.equal(0);
+  });
+
+  it('a server that does not listen has no address', () => {
+    const { server } = newServer();
+    expect([server.listening, server.localAddress, server.port]).to.deep.equal([false, null, null]);
+  });
+});

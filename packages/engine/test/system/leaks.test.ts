@@ -1,0 +1,73 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server, Stream } from '@inseam/engine';
+import { expect } from 'chai';
+import { collectGarbage } from '../support/collect-garbage.js';
+import { EventLog } from '../support/event-log.js';
+import { systemEngine } from '../support/system-engine.js';
+
+const CONNECTIONS = 300;
+
+/** Open descriptors of this process. */
+const descriptors = () => readdirSync('/proc/self/fd').length;
+
+/** How a client dies, having sent something. */
+const deaths: Record<string, (socket: Socket) => void> = {
+  'ends in good order': (socket) => socket.end(),
+  'resets the connection': (socket) => socket.resetAndDestroy(),
+  'closes at once': (socket) => socket.destroy(),
+};
+
+describe('nothing is left behind by hundreds of connections', () => {
+  if (process.platform !== 'linux') return;
+  const folder = mkdtempSync(join(tmpdir(), 'inseam-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const [name, die] of Object.entries(deaths)) {
+    for (const kind of ['tcp', 'unix'] as const) {
+      if (kind === 'unix' && name === 'resets the connection') continue;
+      it(`${kind}, when the client ${name}`, async () => {
+        const { engine } = systemEngine();
+        const log = new EventLog();
+        let opened = 0;
+        let closed = 0;
+        const gone: WeakRef<Stream>[] = [];
+        class Counted extends Stream {
+          override onConnect() {
+            opened++;
+            gone.push(new WeakRef(this));
+          }
+          override onClose() {
+            closed++;
+            if (closed === CONNECTIONS) log.add('all closed');
+          }
+        }
+        const server = new Server({ engine, ConnectionClass: Counted });
+        const before = descriptors();
+        await server.listen(kind === 'tcp' ? ['127.0.0.1', 0] : join(folder, 'socket'));
+        const address = server.localAddress;
+        for (let i = 0; i < CONNECTIONS; i++) {
+          const socket = new Socket();
+          socket.on('error', () => {});
+          if (address !== null && 'path' in address) socket.connect(address.path);
+          else socket.connect(server.port ?? 0, '127.0.0.1');
+          socket.on('connect', () => socket.write('x', () => die(socket)));
+          socket.resume();
+        }
+        await log.until('all closed');
+        expect([opened, closed]).to.deep.equal([CONNECTIONS, CONNECTIONS]);
+        expect([server.channels.size, engine.channels.size]).to.deep.equal([0, 1]);
+        await engine.stop();
+        // The clients' own ends may need a turn more.
+        while (descriptors() > before) await new Promise((resolve) => setImmediate(resolve));
+        expect(descriptors()).to.equal(before);
+        collectGarbage();
+        await new Promise((resolve) => setImmediate(resolve));
+        collectGarbage();
+        expect(gone.filter((ref) => ref.deref() !== undefined)).to.have.length.below(CONNECTIONS / 10);
+      });
+    }
+  }
+});

@@ -1,0 +1,144 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { WriteQueue } from '#src/write-queue';
+
+/** Everything in `queue`, taken in slices of `most`; checks what holds for every one of them. */
+function takeAll(queue: WriteQueue, most: number): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const before = queue.size;
+    const piece = queue.take(most);
+    if (piece === null) break;
+    const bytes = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece);
+    expect(bytes.length).to.be.greaterThan(0);
+    // A slice of text has `most` code units and one more where a pair would be cut: three bytes for each at most.
+    expect(bytes.length).to.be.at.most(3 * most + 3);
+    expect(queue.size).to.equal(before - bytes.length);
+    pieces.push(bytes);
+  }
+  expect(queue.size).to.equal(0);
+  return pieces;
+}
+
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  // Halves of surrogate pairs, in any order.
+  fc.string({ unit: fc.constantFrom('a', 'é', '€', '\ud83d', '\ude00') }),
+);
+
+describe('WriteQueue', () => {
+  it('joins adjacent text into one piece', () => {
+    const queue = new WriteQueue();
+    queue.pushText('one ');
+    queue.pushLatin1('t\xf6 ');
+    queue.pushText('three');
+    expect(queue.isSingle).to.equal(true);
+    expect(queue.take(100)).to.equal('one t\xf6 three');
+    expect(queue.take(100)).to.equal(null);
+  });
+
+  it('joins no more than 64 KiB', () => {
+    const queue = new WriteQueue();
+    queue.pushText('a'.repeat(65_535));
+    queue.pushText('b');
+    queue.pushText('c');
+    expect(queue.isSingle).to.equal(false);
+    expect(queue.take(100_000)).to.have.length(65_536);
+    expect(queue.take(100_000)).to.equal('c');
+  });
+
+  it('keeps text, bytes and UTF-8 in order', () => {
+    const queue = new WriteQueue();
+    queue.pushText('a');
+    queue.pushBytes(Buffer.from('b'));
+    queue.pushText('ü');
+    queue.pushText('c');
+    expect(queue.size).to.equal(5);
+    expect(Buffer.concat(takeAll(queue, 100)).toString()).to.equal('abüc');
+  });
+
+  it('ignores what is empty', () => {
+    const queue = new WriteQueue();
+    queue.pushText('');
+    queue.pushLatin1('');
+    queue.pushBytes(new Uint8Array());
+    expect(queue.size).to.equal(0);
+    expect(queue.take(1)).to.equal(null);
+  });
+
+  it('hands out bytes without copying them', () => {
+    const queue = new WriteQueue();
+    const bytes = Buffer.from('abcdef');
+    queue.pushBytes(bytes);
+    const first = queue.take(4) as Uint8Array;
+    expect([first.buffer, first.byteOffset, first.length]).to.deep.equal([bytes.buffer, bytes.byteOffset, 4]);
+    expect(queue.take(4)).to.deep.equal(bytes.subarray(4));
+  });
+
+  it('takes text that was joined to what is partly taken', () => {
+    const queue = new WriteQueue();
+    queue.pushText('abc');
+    expect(queue.take(2)).to.equal('ab');
+    queue.pushText('def');
+    expect(queue.take(9)).to.equal('cdef');
+  });
+
+  for (const most of [1, 2, 3]) {
+    it(`never splits a surrogate pair, in slices of ${most}`, () => {
+      for (const pair of ['😀', 'a😀b', '😀😀', '\ud83d😀', '😀\ude00', 'aa\ud83d😀\ude00']) {
+        const queue = new WriteQueue();
+        queue.pushText(pair);
+        expect(Buffer.concat(takeAll(queue, most)).toString('hex')).to.equal(
+          Buffer.from(pair).toString('hex'),
+        );
+      }
+    });
+  }
+
+  it('clear drops everything', () => {
+    const queue = new WriteQueue();
+    queue.pushText('abc');
+    queue.pushBytes(Buffer.from('d'));
+    queue.clear();
+    expect([queue.size, queue.take(9)]).to.deep.equal([0, null]);
+  });
+
+  it('gives the bytes of what was pushed, for any interleaving of pushing and taking', () => {
+    const push = fc.oneof(
+      fc.record({ text }),
+      fc.record({ bytes: fc.uint8Array({ maxLength: 20 }) }),
+      fc.record({
+        latin1: fc.string({
+          unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+        }),
+      }),
+    );
+    const steps = fc.array(fc.tuple(push, fc.nat(3)), { maxLength: 20 });
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 12 }), (all, most) => {
+        const queue = new WriteQueue();
+        const sent: Buffer[] = [];
+        const expected: Buffer[] = [];
+        for (const [data, takes] of all) {
+          if ('text' in data) {
+            queue.pushText(data.text);
+            expected.push(Buffer.from(data.text));
+          } else if ('latin1' in data) {
+            queue.pushLatin1(data.latin1);
+            expected.push(Buffer.from(data.latin1, 'latin1'));
+          } else {
+            queue.pushBytes(data.bytes);
+            expected.push(Buffer.from(data.bytes));
+          }
+          for (let i = 0; i < takes; i++) {
+            const piece = queue.take(most);
+            if (piece !== null)
+              sent.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece));
+          }
+        }
+        sent.push(...takeAll(queue, most));
+        expect(Buffer.concat(sent).toString('hex')).to.equal(Buffer.concat(expected).toString('hex'));
+      }),
+    );
+  });
+});

@@ -1,0 +1,101 @@
+import { UsageError } from '@inseam/engine';
+import type { HTTPRequest } from '@inseam/http';
+import { expect } from 'chai';
+import { get } from '../support/message.js';
+import { wire } from '../support/wire.js';
+
+async function cookiesOf(handler: (request: HTTPRequest) => unknown): Promise<string[]> {
+  const answer = await wire(handler).exchange(get());
+  return (answer.match(/Set-Cookie: .*/g) ?? []).map((line) => line.slice('Set-Cookie: '.length));
+}
+
+describe('api: cookiesOut', () => {
+  it('go out with a whole response', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut
+        .set('a', 'x y;')
+        .set('b', '2', { path: '/', httpOnly: true, sameSite: 'lax', maxAge: 60 });
+      request.sendResponse('');
+    });
+    expect(cookies).to.deep.equal(['a=x%20y%3B', 'b=2; Max-Age=60; Path=/; HttpOnly; SameSite=Lax']);
+  });
+
+  for (const [how, send] of [
+    ['sendHeaders', (request: HTTPRequest) => request.sendHeaders()],
+    ['the first send', (request: HTTPRequest) => request.send('x')],
+    ['finish', () => {}],
+  ] as const) {
+    it(`go out with ${how}`, async () => {
+      const cookies = await cookiesOf((request) => {
+        request.cookiesOut.set('a', '1');
+        send(request);
+        request.finish();
+      });
+      expect(cookies).to.deep.equal(['a=1']);
+    });
+  }
+
+  it('go out with the answer to an error', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.delete('session');
+      throw new Error('x');
+    });
+    expect(cookies).to.deep.equal(['session=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT']);
+  });
+
+  it('delete tells the client to forget, with the path and domain it was set with', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.delete('a', { path: '/x', domain: 'example.com', maxAge: 99 });
+      request.sendResponse('');
+    });
+    expect(cookies).to.deep.equal([
+      'a=; Max-Age=0; Domain=example.com; Path=/x; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
+    ]);
+  });
+
+  it('a second one of the same name, domain and path takes the first one’s place', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.set('a', '1').set('b', '2').set('a', '3').set('a', '4', { path: '/x' });
+      request.sendResponse('');
+    });
+    expect(cookies).to.deep.equal(['a=3', 'b=2', 'a=4; Path=/x']);
+  });
+
+  it('sendCookies names those that go, once; the rest follow with the headers', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.set('a', '1').set('b', '2');
+      request.sendCookies(['b']);
+      request.sendCookies(['b', 'none']);
+      request.sendHeaders();
+      request.finish();
+    });
+    expect(cookies).to.deep.equal(['b=2', 'a=1']);
+  });
+
+  const bad: [string, (request: HTTPRequest) => unknown][] = [
+    ['a name with a space', (request) => request.cookiesOut.set('a b', '1')],
+    ['a name with CR LF', (request) => request.cookiesOut.set('a\r\n', '1')],
+    ['no name', (request) => request.cookiesOut.set('', '1')],
+    ['a path with CR LF', (request) => request.cookiesOut.set('a', '1', { path: '/\r\nX: y' })],
+    ['a domain with a semicolon', (request) => request.cookiesOut.set('a', '1', { domain: 'a;b' })],
+  ];
+  for (const [what, set] of bad) {
+    it(`${what} is a UsageError`, async () => {
+      const cookies = await cookiesOf((request) => {
+        expect(() => set(request))
+          .to.throw(UsageError)
+          .with.property('code', 'HTTP_COOKIE');
+        request.sendResponse('');
+      });
+      expect(cookies).to.deep.equal([]);
+    });
+  }
+
+  it('a value cannot break out of its header', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.set('a', '1\r\nX: y; Path=/');
+      request.sendResponse('');
+    });
+    expect(cookies).to.deep.equal(['a=1%0D%0AX%3A%20y%3B%20Path%3D%2F']);
+  });
+});
