@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { usageError } from './errors.js';
 
-/** A port, `[host, port]`, `{ host, port }`, or the path of a Unix socket (also as `{ path }`). */
+/** A port, `[host, port]`, `{ host, port }`, or the path of a Unix socket: text with a slash in it, or `{ path }`. */
 export type Address =
   | number
   | string
@@ -18,7 +18,7 @@ export type ParsedAddress =
 /** Reads an address from user code; throws UsageError for anything else. */
 export function parseAddress(address: Address): ParsedAddress {
   if (typeof address === 'number') return { host: null, port: parsePort(address) };
-  if (typeof address === 'string') return parsePath(address);
+  if (typeof address === 'string') return parsePath(requireSlash(address));
   if (isPair(address)) return parseHost(address[0], address[1]);
   if (typeof address === 'object' && address !== null) {
     if ('path' in address) return parsePath(address.path);
@@ -41,11 +41,18 @@ function parsePort(port: number): number {
   throw usageError('ENGINE_ADDRESS', `port ${describe(port)}`);
 }
 
+/** Text without a slash is more often a port or a host than a socket in the working directory. */
+function requireSlash(path: string): string {
+  if (path.includes('/')) return path;
+  const hint = /^\d+$/.test(path) ? 'a port is a number' : 'a path has a slash in it';
+  throw usageError('ENGINE_ADDRESS', `${describe(path)}: ${hint}`);
+}
+
 /** The kernel's limit for a Unix socket path is 107 bytes on Linux, and a NUL would cut it short. */
 function parsePath(path: string): ParsedAddress {
   const fits =
     typeof path === 'string' && path !== '' && !path.includes('\0') && Buffer.byteLength(path) <= 107;
-  if (fits && !/^\d+$/.test(path)) return { path };
+  if (fits) return { path };
   throw usageError('ENGINE_ADDRESS', `path ${describe(path)}`);
 }
 

@@ -41,8 +41,10 @@ export abstract class Channel {
 
   /** `notify` for calls that come too often for a closure: after the call, for what it returned. */
   protected observeResult(handler: string, result: unknown): void {
-    if (result instanceof Promise) {
-      result.catch((error) => this.logger.error(`${this.constructor.name}.${handler} rejected`, error));
+    if (isThenable(result)) {
+      result.then(undefined, (error) =>
+        this.logger.error(`${this.constructor.name}.${handler} rejected`, error),
+      );
     }
   }
 
@@ -52,11 +54,16 @@ export abstract class Channel {
   }
 }
 
+/** Whether a handler answered with a promise, of whatever make. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
 /** Runs user code: a throw or a rejected promise is reported, never fatal. */
 export function observe(logger: Logger, where: string, call: () => unknown): void {
   try {
     const result = call();
-    if (result instanceof Promise) result.catch((error) => logger.error(`${where} rejected`, error));
+    if (isThenable(result)) result.then(undefined, (error) => logger.error(`${where} rejected`, error));
   } catch (error) {
     logger.error(`${where} threw`, error);
   }

@@ -19,8 +19,8 @@ export interface TimerHandle extends Disposable {
 }
 
 export interface StopOptions {
-  /** How long to wait for work in flight before the rest is closed, in milliseconds. Default 10,000. */
-  stopTimeoutMs?: number;
+  /** How long to wait for work in flight before the rest is closed, in milliseconds; 0 for not at all. Default 10,000. */
+  stopTimeoutMs?: number | undefined;
 }
 
 /** Loops tick no faster than this, in milliseconds, so that one of them does not keep a core busy. */
@@ -131,14 +131,16 @@ export class Engine {
    * closed. Resolves when no channel is open. Timers stay set, and the engine can be used again.
    */
   stop({ stopTimeoutMs = ENGINE_LIMITS.stopTimeoutMs }: StopOptions = {}): Promise<void> {
-    requireDelay(stopTimeoutMs);
+    if (!(stopTimeoutMs >= 0)) throw usageError('ENGINE_OPTION', `stopTimeoutMs: ${stopTimeoutMs}`);
     if (this.#stopping !== null) return this.#stopping.promise;
     const stopping = settleable();
     this.#stopping = stopping;
-    const patience = this.defer(stopTimeoutMs, () => {
-      for (const channel of [...this.#channels]) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
-    });
     for (const channel of [...this.#channels]) observe(this.logger, 'shutdown', () => channel.shutdown());
+    const abortAll = () => {
+      for (const channel of [...this.#channels]) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
+    };
+    const patience =
+      stopTimeoutMs > 0 ? this.defer(Math.min(stopTimeoutMs, HOLD_MS), abortAll) : this.callback(abortAll);
     const whenStopped = stopping.promise.then(() => patience.cancel());
     if (this.#channels.size === 0) this.#stopped();
     return whenStopped;

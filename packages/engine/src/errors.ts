@@ -27,7 +27,10 @@ export const ENGINE_ERRORS = Object.freeze({
   ENGINE_DATA: { message: 'data must be a string or a Uint8Array' },
   ENGINE_FUNCTION: { message: 'a timer needs a function to call' },
   ENGINE_NOT_CONNECTED: { message: 'write() needs a connected stream: wait for onConnect' },
-  ENGINE_OPTION: { message: 'an option has a value that it does not take' },
+  ENGINE_CONNECTION_CLASS: {
+    message: 'ConnectionClass must be Stream or a subclass that hands its options on to super()',
+  },
+  ENGINE_OPTION: { message: 'an option is unknown or has a value that it does not take' },
   ENGINE_READ_DELIMITER: {
     message: 'readDelimiter must be null, a non-empty string or Buffer, or a whole number of bytes above 0',
   },

@@ -8,7 +8,7 @@
  *     transport.ts       the door to the operating system           transports/
  */
 export type { Address } from './address.js';
-export { Channel } from './channel.js';
+export { Channel, isThenable } from './channel.js';
 export { Clock } from './clock.js';
 export { container, type DependencyContainer } from './container.js';
 export { Engine, type StopOptions, type TimerHandle } from './engine.js';
@@ -24,6 +24,7 @@ export {
 } from './errors.js';
 export { ENGINE_LIMITS } from './limits.js';
 export { Logger } from './logger.js';
+export { requireOptions } from './options.js';
 export type { ReadDelimiter } from './read-delimiter.js';
 export { type ConnectionClass, type ListenOptions, Server, type ServerOptions } from './server.js';
 export { Stream, type StreamOptions, type StreamOwner } from './stream.js';

@@ -11,6 +11,8 @@ export const ENGINE_LIMITS = Object.freeze({
   maxConnections: 65_536,
   /** Connections that wait in the kernel, and again in a full server. 1024, as in Pants; further ones are refused. */
   backlog: 1024,
+  /** How long `close()` waits while the peer takes nothing of what was written. 60 s, as nginx's send_timeout. */
+  closeTimeoutMs: 60_000,
   /** How long `close()` reads and discards so that a reset cannot overtake the last bytes (RFC 9112 §9.6). */
   lingerTimeoutMs: 2_000,
   /** Bytes discarded meanwhile: a client in the middle of a usual upload gets to read its answer. */

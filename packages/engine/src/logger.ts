@@ -1,7 +1,7 @@
 /** Where the project reports what no caller can be told. Replace it with `container.register(Logger, …)`. */
 import { inspect } from 'node:util';
 import type { InjectionToken } from 'tsyringe';
-import { InseamError } from './errors.js';
+import { InseamError, UsageError } from './errors.js';
 
 /** A Logger takes a message and, where there is one, the error behind it. It must not throw. */
 export interface Logger {
@@ -19,8 +19,9 @@ function oneLine(text: string): string {
   return text.replace(/\n\s*/g, ' | ').replace(/[\0-\x1f\x7f-\x9f]/g, '?');
 }
 
-/** Our own errors say everything with code and message; of anybody else's the stack is what helps. */
+/** A peer's or the system's failure is said by code and message; of a mistake in the code the stack is what helps. */
 function describe(error: unknown): string {
+  if (error instanceof UsageError) return `${error.code} ${error.stack ?? error.message}`;
   if (error instanceof InseamError) return `${error.code} ${error.message}`;
   if (error instanceof Error) return error.stack ?? error.message;
   return typeof error === 'string' ? error : inspect(error);
@@ -39,6 +40,11 @@ export const stderrLogger: Logger = Object.freeze({
 });
 
 function line(level: string, message: string, error: unknown): void {
-  const detail = error === undefined ? '' : `: ${describe(error)}`;
+  let detail = '';
+  try {
+    if (error !== undefined) detail = `: ${describe(error)}`;
+  } catch {
+    detail = ': an error that cannot be shown';
+  }
   process.stderr.write(`inseam ${level}: ${oneLine(message + detail)}\n`);
 }

@@ -5,6 +5,7 @@ import type { DependencyContainer } from './container.js';
 import type { Engine } from './engine.js';
 import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
+import { requireOptions } from './options.js';
 import { partsOf } from './parts.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { StreamAddress, Transport } from './transport.js';
@@ -15,18 +16,18 @@ export type ConnectionClass<S extends Stream = Stream> = new (options: StreamOpt
 
 export interface ServerOptions<S extends Stream = Stream> {
   /** The class of the connections. Default: `Stream`, which ignores what it reads. */
-  ConnectionClass?: ConnectionClass<S>;
+  ConnectionClass?: ConnectionClass<S> | undefined;
   /** The engine that counts the server and its connections. Default: the process's own. */
-  engine?: Engine;
+  engine?: Engine | undefined;
   /** Where the parts come from: a child of the project's container replaces some for this server only. */
-  container?: DependencyContainer;
+  container?: DependencyContainer | undefined;
   /** Connections served at once; further ones wait, unread. Default 65,536. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
 }
 
 export interface ListenOptions {
   /** Connections that may wait to be accepted. Default 1024. */
-  backlog?: number;
+  backlog?: number | undefined;
 }
 
 export class Server<S extends Stream = Stream> extends Channel {
@@ -40,6 +41,7 @@ export class Server<S extends Stream = Stream> extends Channel {
   #backlog: number = ENGINE_LIMITS.backlog;
 
   constructor(options: ServerOptions<S> = {}) {
+    requireOptions(options, ['ConnectionClass', 'engine', 'container', 'maxConnections']);
     const { engine, logger } = partsOf({ engine: options.engine, container: options.container });
     super(engine, logger);
     this.ConnectionClass =
@@ -48,6 +50,7 @@ export class Server<S extends Stream = Stream> extends Channel {
     if (!(Number.isInteger(this.maxConnections) && this.maxConnections > 0)) {
       throw usageError('ENGINE_OPTION', `maxConnections: ${this.maxConnections}`);
     }
+    if (typeof this.ConnectionClass !== 'function') throw usageError('ENGINE_CONNECTION_CLASS');
   }
 
   /** The open connections. */
@@ -86,14 +89,16 @@ export class Server<S extends Stream = Stream> extends Channel {
    */
   async listen(address: Address, options: ListenOptions = {}): Promise<this> {
     const parsed = parseAddress(address);
+    const backlog = checkBacklog(options);
     if (this.#state !== 'idle') throw usageError('ENGINE_SERVER_IN_USE');
     this.#state = 'listening';
-    this.#backlog = options.backlog ?? ENGINE_LIMITS.backlog;
+    this.#backlog = backlog;
     this.engine.addChannel(this);
     try {
-      const listener = await SocketListener.listen(parsed, this.#backlog, (transport) =>
-        this.accept(transport),
-      );
+      const listener = await SocketListener.listen(parsed, backlog, {
+        onTransport: (transport) => this.accept(transport),
+        onError: (error) => this.logger.warn('a connection could not be accepted', error),
+      });
       // close() may have come meanwhile.
       if (!this.listening) listener.close();
       else this.#listener = listener;
@@ -167,10 +172,20 @@ export class Server<S extends Stream = Stream> extends Channel {
   #makeStream(transport: Transport): S | null {
     try {
       if (!this.onAccept(transport)) return null;
-      return new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
+      const stream = new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
+      // A stream that does not know its server would never give its place back.
+      if (stream instanceof Stream && stream.server === (this as unknown)) return stream;
+      throw usageError('ENGINE_CONNECTION_CLASS');
     } catch (error) {
-      this.reportThrow('onAccept', error);
+      this.reportThrow('accept', error);
       return null;
     }
   }
+}
+
+function checkBacklog(options: ListenOptions): number {
+  requireOptions(options, ['backlog']);
+  const { backlog = ENGINE_LIMITS.backlog } = options;
+  if (Number.isInteger(backlog) && backlog > 0) return backlog;
+  throw usageError('ENGINE_OPTION', `backlog: ${backlog}`);
 }

@@ -7,8 +7,9 @@
 import { type Address, parseAddress } from './address.js';
 import { NEED_MORE } from './byte-window.js';
 import { Channel } from './channel.js';
+import { ClosingPatience } from './closing-patience.js';
 import type { DependencyContainer } from './container.js';
-import type { Engine, Flushable, TimerHandle } from './engine.js';
+import type { Engine, Flushable } from './engine.js';
 import { type InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { partsOf } from './parts.js';
@@ -21,11 +22,11 @@ import { WriteQueue } from './write-queue.js';
 
 export interface StreamOptions {
   /** The engine that counts the stream. Default: the server's, or the process's own. */
-  engine?: Engine;
+  engine?: Engine | undefined;
   /** Where the parts come from when no engine is given. Default: the project's container. */
-  container?: DependencyContainer;
+  container?: DependencyContainer | undefined;
   /** The server that accepted the connection. */
-  server?: Server;
+  server?: Server | undefined;
 }
 
 /** Who gets a stream's events: the stream itself, or the protocol that has taken it over. */
@@ -49,7 +50,9 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   #readDelimiter: ReadDelimiter = null;
   #delimiter: Delimiter = null;
   #bufferSize: number = ENGINE_LIMITS.bufferSize;
-  #isPaused = false;
+  /** The user's pause, and that of the protocol's own back-pressure: reading goes on when there is neither. */
+  #isPausedByUser = false;
+  #isHeld = false;
   #isCutting = false;
   /** Set while a chunk is handled: what is written then leaves at its end, together. */
   #isCorked = false;
@@ -63,8 +66,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   #hasEnded = false;
   #closedByUs = false;
   #reason: InseamError | null = null;
-  #linger: TimerHandle | null = null;
-  #lingered = 0;
+  #patience: ClosingPatience | null = null;
   #waiting: (() => void)[] = [];
 
   constructor(options: StreamOptions = {}) {
@@ -131,6 +133,11 @@ export class Stream extends Channel implements Flushable, StreamOwner {
   /** Bytes written and not yet handed to the system. */
   get pendingBytes(): number {
     return this.#output.size + (this.#transport?.pendingBytes ?? 0);
+  }
+
+  /** Bytes given to `write` so far. */
+  get bytesWritten(): number {
+    return this.#output.total;
   }
 
   /**
@@ -226,15 +233,26 @@ export class Stream extends Channel implements Flushable, StreamOwner {
 
   /** Stops `onRead`, and soon the peer: what it sends waits in the system's buffers. */
   pause(): void {
-    this.#isPaused = true;
+    this.#isPausedByUser = true;
     this.#transport?.pause();
   }
 
   /** Lets `onRead` go on. */
   resume(): void {
-    this.#isPaused = false;
-    this.#transport?.resume();
-    this.#cutSoon();
+    this.#isPausedByUser = false;
+    this.#goOnReading();
+  }
+
+  /** `pause` for a protocol's own back-pressure, which the user's `resume` must not undo. */
+  protected holdReading(): void {
+    this.#isHeld = true;
+    this.#transport?.pause();
+  }
+
+  /** Ends `holdReading`. */
+  protected releaseReading(): void {
+    this.#isHeld = false;
+    this.#goOnReading();
   }
 
   /**
@@ -276,10 +294,12 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     this.flush();
     // A paused transport would not see the peer's end.
     this.#transport?.resume();
-    this.#endWhenSent();
+    this.#patience = new ClosingPatience(this.engine, () => this.abort());
+    if (this.pendingBytes > 0) this.#patience.whileSending(() => this.pendingBytes);
+    else this.#end();
   }
 
-  /** Closes at once; `reason` goes to `onClose`. */
+  /** Closes at once; `reason` goes to `onClose`, and with one the peer gets a reset where there is such a thing (TCP). */
   abort(reason: InseamError | null = null): void {
     if (this.#state === 'closed') return;
     this.#closedByUs = true;
@@ -289,7 +309,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     this.#hasEnded = true;
     if (this.#transport === null) this.#state = 'closed';
     else if (this.#state === 'open') this.#state = 'closing';
-    this.#transport?.abort();
+    this.#transport?.abort(reason !== null);
   }
 
   /** Whether the open stream holds the process; it does at first. */
@@ -309,7 +329,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     },
     onChunk: (chunk) => {
       if (this.#state !== 'open') {
-        this.#discard(chunk.length);
+        this.#patience?.discard(chunk.length);
         return;
       }
       this.#isCorked = true;
@@ -331,7 +351,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
       this.#hasWritten = false;
       this.#wakeWriters();
       if (this.#state === 'closing') {
-        this.#endWhenSent();
+        this.#end();
         return;
       }
       try {
@@ -348,7 +368,7 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     onClose: (error) => {
       const wasConnecting = this.#state === 'connecting';
       this.#state = 'closed';
-      this.#linger?.cancel();
+      this.#patience?.end();
       this.#input.clear();
       this.#output.clear();
       this.#wakeWriters();
@@ -385,6 +405,16 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+  }
+
+  get #isPaused(): boolean {
+    return this.#isPausedByUser || this.#isHeld;
+  }
+
+  #goOnReading(): void {
+    if (this.#isPaused) return;
+    this.#transport?.resume();
+    this.#cutSoon();
   }
 
   /** Something outside a chunk made a cut possible. */
@@ -431,17 +461,13 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     this.notify('onEnd', () => (this.#owner.onEnd ? this.#owner.onEnd() : this.close()));
   }
 
-  #endWhenSent(): void {
+  /** Everything is sent: shuts our side. */
+  #end(): void {
     if (this.#hasEnded || this.pendingBytes > 0) return;
     this.#hasEnded = true;
     this.#transport?.end();
-    if (this.#peerHasEnded) return;
-    this.#linger = this.engine.defer(ENGINE_LIMITS.lingerTimeoutMs, () => this.abort());
-  }
-
-  #discard(bytes: number): void {
-    this.#lingered += bytes;
-    if (this.#lingered > ENGINE_LIMITS.lingerBytes) this.abort();
+    if (this.#peerHasEnded) this.#patience?.end();
+    else this.#patience?.whileLingering();
   }
 
   #abortWhenBothEnded(): void {

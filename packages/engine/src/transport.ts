@@ -43,8 +43,11 @@ export interface Transport {
   resume(): void;
   /** Finishes sending once everything is out; reading goes on. */
   end(): void;
-  /** Closes both directions now and drops what is unsent. `onClose` follows. */
-  abort(): void;
+  /**
+   * Closes both directions now and drops what is unsent. `onClose` follows. With `isFailure` the peer is made to see
+   * that this is no end in good order, where the system can say so: a reset, on TCP.
+   */
+  abort(isFailure?: boolean): void;
   /** Whether this connection holds the process; it does at first. */
   ref(): void;
   unref(): void;

@@ -12,9 +12,20 @@ type Entry =
 /** Joining beyond this makes a rope that is copied again when it is sent. */
 const JOIN_LIMIT = 65_536;
 
+/** Entries handed out before the array is shortened; each is then moved once at the most. */
+const COMPACT_AT = 1_024;
+
 export class WriteQueue {
   #entries: Entry[] = [];
+  /** The first entry that is not handed out: taking one off an array's front would copy the rest. */
+  #first = 0;
   #size = 0;
+  #total = 0;
+
+  /** Bytes pushed so far. */
+  get total(): number {
+    return this.#total;
+  }
 
   /** Bytes not handed out yet. */
   get size(): number {
@@ -23,13 +34,13 @@ export class WriteQueue {
 
   /** Whether everything stands in one entry. */
   get isSingle(): boolean {
-    return this.#entries.length === 1;
+    return this.#entries.length - this.#first === 1;
   }
 
   /** Text whose code units are all below 256; one byte each. */
   pushLatin1(text: string): void {
     if (text.length === 0) return;
-    this.#size += text.length;
+    this.#grow(text.length);
     const last = this.#entries.at(-1);
     if (last?.kind === 'latin1' && last.text.length + text.length <= JOIN_LIMIT) last.text += text;
     else this.#entries.push({ kind: 'latin1', text, from: 0 });
@@ -41,7 +52,7 @@ export class WriteQueue {
     if (bytes === text.length) {
       this.pushLatin1(text);
     } else {
-      this.#size += bytes;
+      this.#grow(bytes);
       this.#entries.push({ kind: 'utf8', text, from: 0, bytes });
     }
   }
@@ -49,18 +60,18 @@ export class WriteQueue {
   /** Bytes; the queue keeps the reference, so they must not change until they are sent. */
   pushBytes(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#size += bytes.length;
+    this.#grow(bytes.length);
     this.#entries.push({ kind: 'bytes', bytes, from: 0 });
   }
 
   /** The next piece of at most about `most` bytes, as a latin1 string or bytes; null when there is none. */
   take(most: number): string | Uint8Array | null {
-    const entry = this.#entries[0];
+    const entry = this.#entries[this.#first];
     if (entry === undefined) return null;
     if (entry.kind === 'bytes') return this.#takeBytes(entry, most);
     const to = sliceEnd(entry.text, entry.from, most);
     const text = entry.from === 0 && to === entry.text.length ? entry.text : entry.text.slice(entry.from, to);
-    if (to === entry.text.length) this.#entries.shift();
+    if (to === entry.text.length) this.#dropFirst();
     entry.from = to;
     if (entry.kind === 'latin1') {
       this.#size -= text.length;
@@ -73,13 +84,30 @@ export class WriteQueue {
 
   clear(): void {
     this.#entries = [];
+    this.#first = 0;
     this.#size = 0;
+  }
+
+  #grow(bytes: number): void {
+    this.#size += bytes;
+    this.#total += bytes;
+  }
+
+  #dropFirst(): void {
+    this.#first++;
+    if (this.#first === this.#entries.length) {
+      this.#entries = [];
+      this.#first = 0;
+    } else if (this.#first >= COMPACT_AT && 2 * this.#first >= this.#entries.length) {
+      this.#entries.splice(0, this.#first);
+      this.#first = 0;
+    }
   }
 
   #takeBytes(entry: Entry & { kind: 'bytes' }, most: number): Uint8Array {
     const piece = entry.bytes.subarray(entry.from, entry.from + most);
     entry.from += piece.length;
-    if (entry.from === entry.bytes.length) this.#entries.shift();
+    if (entry.from === entry.bytes.length) this.#dropFirst();
     this.#size -= piece.length;
     return piece;
   }

@@ -304,9 +304,10 @@ describe('Engine', () => {
       await stopped;
     });
 
-    it('a stopTimeoutMs that is not above 0 is a UsageError', () => {
+    it('a stopTimeoutMs that is no number of milliseconds is a UsageError', () => {
       const { engine } = newEngine();
-      expect(() => engine.stop({ stopTimeoutMs: 0 })).to.throw(UsageError);
+      expect(() => engine.stop({ stopTimeoutMs: -1 })).to.throw(UsageError);
+      expect(() => engine.stop({ stopTimeoutMs: Number.NaN })).to.throw(UsageError);
       expect(engine.stopping).to.equal(false);
     });
 

@@ -19,6 +19,8 @@ const ENGINE_EXPORTS = {
     'TransportError',
     'UsageError',
     'container',
+    'isThenable',
+    'requireOptions',
   ],
   types: [
     'Address',

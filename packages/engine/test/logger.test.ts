@@ -1,4 +1,4 @@
-import { UsageError } from '@inseam/engine';
+import { ProtocolError, UsageError } from '@inseam/engine';
 import { expect } from 'chai';
 import { stderrLogger } from '#src/logger';
 
@@ -29,9 +29,11 @@ describe('the default logger', () => {
     expect(written(() => stderrLogger.info('x'))).to.equal('');
   });
 
-  it('shows code and message of our own errors', () => {
-    const output = written(() => stderrLogger.warn('failed', new UsageError('CODE', 'wrong')));
-    expect(output).to.equal('inseam warning: failed: CODE wrong\n');
+  it("shows code and message of a peer's mistake, and where a mistake in the code was made", () => {
+    const peers = written(() => stderrLogger.warn('failed', new ProtocolError('CODE', 'wrong')));
+    expect(peers).to.equal('inseam warning: failed: CODE wrong\n');
+    const ours = written(() => stderrLogger.warn('failed', new UsageError('CODE', 'wrong')));
+    expect(ours).to.match(/^inseam warning: failed: CODE UsageError: wrong \| at .*logger\.test/);
   });
 
   it("shows anybody else's error with its stack, on one line", () => {
@@ -67,7 +69,7 @@ describe('the default logger', () => {
     for (const log of [
       () => stderrLogger.warn(`a${nasty}b`),
       () => stderrLogger.warn('a', `${nasty}b`),
-      () => stderrLogger.warn('a', new UsageError('C', `${nasty}b`)),
+      () => stderrLogger.warn('a', new ProtocolError('C', `${nasty}b`)),
     ]) {
       const output = written(log);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there

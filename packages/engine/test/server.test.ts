@@ -141,7 +141,7 @@ describe('Server', () => {
       const { stream, seen } = arrive(server);
       await settled();
       expect([stream, isClosed(seen)]).to.deep.equal([null, true]);
-      expect(reports.take()).to.deep.equal(['error: Server.onAccept threw: no']);
+      expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
     });
 
     it('a throw in the constructor of the connection is reported and refuses', async () => {
@@ -156,8 +156,38 @@ describe('Server', () => {
       const { stream, seen } = arrive(server);
       await settled();
       expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
-      expect(reports.take()).to.deep.equal(['error: Server.onAccept threw: no']);
+      expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
     });
+
+    it('a ConnectionClass that keeps its options to itself, or is no Stream, is reported and refused', async () => {
+      const { engine, reports } = newEngine();
+      class Forgetful extends Stream {
+        constructor() {
+          super({ engine });
+        }
+      }
+      for (const Class of [Forgetful, class {} as unknown as typeof Stream]) {
+        const server = new Server({ engine, ConnectionClass: Class });
+        const { stream, seen } = arrive(server);
+        await settled();
+        expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
+        expect(reports.take()).to.deep.equal(['error: Server.accept threw: ENGINE_CONNECTION_CLASS']);
+      }
+      expect(() => new Server({ ConnectionClass: 5 as unknown as typeof Stream })).to.throw(UsageError);
+    });
+  });
+
+  it('refuses options that it does not know', async () => {
+    const { engine } = newEngine();
+    const bad = { connectionClass: Stream, engine } as ServerOptions;
+    expect(() => new Server(bad)).to.throw(UsageError, '"connectionClass"; there are ConnectionClass');
+    expect(() => new Server(null as unknown as ServerOptions)).to.throw(UsageError);
+    for (const options of ['127.0.0.1', () => {}, { backlog: 'x' }, { backlog: 0 }, { port: 1 }, null]) {
+      const server = new Server({ engine });
+      const error = await server.listen(0, options as object).catch((cause: unknown) => cause);
+      expect(error, inspect(options)).to.be.instanceOf(UsageError).with.property('code', 'ENGINE_OPTION');
+      expect(server.listening).to.equal(false);
+    }
   });
 
   it('close lets open connections be, and accepts no more', async () => {

@@ -260,4 +260,41 @@ describe('Stream, closing', () => {
     await settled();
     expect(engine.channels.size).to.equal(0);
   });
+
+  it('close gives up on a peer that takes nothing, after closeTimeoutMs', async () => {
+    const { clock, engine } = newEngine();
+    const { stream, far } = connect(engine);
+    far.pause();
+    stream.write(Buffer.alloc(300_000));
+    stream.close();
+    await settled();
+    clock.advance(ENGINE_LIMITS.closeTimeoutMs - 1);
+    await settled();
+    expect(stream.connected).to.equal(true);
+    clock.advance(1);
+    await settled();
+    expect(stream.log.events).to.deep.equal(['connect', 'close']);
+  });
+
+  it('close goes on for a peer that takes something from time to time', async () => {
+    const { clock, engine } = newEngine();
+    const { stream, far, seen } = connect(engine);
+    far.pause();
+    stream.write(Buffer.alloc(300_000));
+    stream.close();
+    const pauseAfterOne = () => far.pause();
+    for (let taken = 0; taken < 4; taken++) {
+      clock.advance(ENGINE_LIMITS.closeTimeoutMs - 1);
+      seen.onChunk = function (chunk) {
+        Object.getPrototypeOf(seen).onChunk.call(this, chunk);
+        pauseAfterOne();
+      };
+      far.resume();
+      await settled();
+    }
+    expect(stream.connected).to.equal(true);
+    expect(seen.length).to.be.above(200_000);
+    stream.abort();
+    await settled();
+  });
 });

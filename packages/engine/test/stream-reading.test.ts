@@ -354,4 +354,27 @@ describe('Stream, reading', () => {
       expect(stream.closed).to.equal(true);
     });
   });
+
+  it('holdReading is not undone by resume, nor pause by releaseReading', async () => {
+    class Held extends RecordingStream {
+      hold = () => this.holdReading();
+      release = () => this.releaseReading();
+    }
+    const { stream, far } = connect(newEngine().engine, Held);
+    stream.hold();
+    stream.pause();
+    far.write('a');
+    stream.resume();
+    await settled();
+    expect(stream.log.take()).to.deep.equal(['connect']);
+    stream.pause();
+    stream.release();
+    await settled();
+    expect(stream.log.take()).to.deep.equal([]);
+    stream.resume();
+    await settled();
+    expect(stream.log.take()).to.deep.equal(['read a']);
+    stream.abort();
+    await settled();
+  });
 });

@@ -141,4 +141,14 @@ describe('WriteQueue', () => {
       }),
     );
   });
+
+  it('takes a great many small pieces in linear time: a quadratic queue needs minutes', () => {
+    const queue = new WriteQueue();
+    const byte = Buffer.from('b');
+    const pieces = 400_000;
+    for (let i = 0; i < pieces; i++) queue.pushBytes(byte);
+    let taken = 0;
+    while (queue.take(65_536) !== null) taken++;
+    expect([taken, queue.size, queue.total]).to.deep.equal([pieces, 0, pieces]);
+  });
 });

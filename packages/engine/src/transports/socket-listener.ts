@@ -4,6 +4,13 @@ import type { ParsedAddress } from '../address.js';
 import type { StreamAddress, Transport } from '../transport.js';
 import { SocketTransport } from './socket-transport.js';
 
+/** What a listener tells its one owner. */
+export interface ListenerSink {
+  onTransport(transport: Transport): void;
+  /** A connection could not be accepted; listening goes on. */
+  onError(error: Error): void;
+}
+
 export class SocketListener {
   readonly #server: NetServer;
   readonly address: StreamAddress;
@@ -13,22 +20,19 @@ export class SocketListener {
     this.address = address;
   }
 
-  /** Listens on `address`; rejects with the system's error. `accept` gets each connection, unread. */
-  static async listen(
-    address: ParsedAddress,
-    backlog: number,
-    accept: (transport: Transport) => void,
-  ): Promise<SocketListener> {
+  /** Listens on `address`; rejects with the system's error. `sink` gets each connection, unread. */
+  static async listen(address: ParsedAddress, backlog: number, sink: ListenerSink): Promise<SocketListener> {
     const path = 'path' in address ? address.path : null;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) =>
-      accept(SocketTransport.accepted(socket, path)),
-    );
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+      const transport = SocketTransport.accepted(socket, path);
+      if (transport !== null) sink.onTransport(transport);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(toOptions(address, backlog), () => {
         server.removeListener('error', reject);
         // An accept that fails, for want of descriptors say, fails alone: the next one may do.
-        server.on('error', () => {});
+        server.on('error', (error) => sink.onError(error));
         resolve();
       });
     });

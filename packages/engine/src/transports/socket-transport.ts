@@ -32,9 +32,17 @@ export class SocketTransport implements Transport {
     this.#socket = makeSocket(this);
   }
 
-  /** A connection that a paused `net.Server` has accepted; `path` is the server's, for a Unix socket. */
-  static accepted(socket: Socket, path: string | null): SocketTransport {
-    return new SocketTransport(path, (transport) => {
+  /**
+   * A connection that a paused `net.Server` has accepted; `path` is the server's, for a Unix socket. Null for one that
+   * the peer has reset already: its bytes may still be there to read, but no longer whom they are from.
+   */
+  static accepted(socket: Socket, path: string | null): SocketTransport | null {
+    const remote = addressOf(path, socket.remoteAddress, socket.remotePort, socket.remoteFamily);
+    if (remote === null) {
+      socket.destroy();
+      return null;
+    }
+    const transport = new SocketTransport(path, (transport) => {
       const handle = (socket as unknown as SocketWithHandle)._handle;
       if (typeof handle?.useUserBuffer !== 'function') {
         return socket.on('data', (chunk) => transport.#sink?.onChunk(chunk)).pause();
@@ -44,6 +52,8 @@ export class SocketTransport implements Transport {
       const options = { handle, allowHalfOpen: true, pauseOnCreate: true, onread: transport.#onread() };
       return new Socket(options);
     });
+    transport.#remote = remote;
+    return transport;
   }
 
   /** A connection to `address`, being made: `onOpen` or `onClose` will tell. */
@@ -62,7 +72,7 @@ export class SocketTransport implements Transport {
 
   get localAddress(): StreamAddress | null {
     const { localAddress, localPort, localFamily } = this.#socket;
-    this.#local ??= toAddress(this.#path, localAddress, localPort, localFamily);
+    this.#local ??= addressOf(this.#path, localAddress, localPort, localFamily);
     return this.#local;
   }
 
@@ -108,9 +118,10 @@ export class SocketTransport implements Transport {
     this.#socket.end();
   }
 
-  abort(): void {
+  abort(isFailure = false): void {
     this.localAddress;
-    this.#socket.destroy();
+    if (isFailure && this.#path === null) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   ref(): void {
@@ -139,7 +150,7 @@ export class SocketTransport implements Transport {
 
   readonly #onConnect = (): void => {
     const { remoteAddress, remotePort, remoteFamily } = this.#socket;
-    this.#remote = toAddress(this.#path, remoteAddress, remotePort, remoteFamily);
+    this.#remote ??= addressOf(this.#path, remoteAddress, remotePort, remoteFamily);
     this.#sink?.onOpen();
     if (!this.#isPaused) this.#socket.resume();
   };
@@ -162,7 +173,7 @@ export class SocketTransport implements Transport {
   };
 }
 
-function toAddress(
+function addressOf(
   path: string | null,
   host: string | undefined,
   port: number | undefined,
@@ -170,5 +181,7 @@ function toAddress(
 ): StreamAddress | null {
   if (path !== null) return { path };
   if (host === undefined || port === undefined) return null;
+  // A socket that takes both families shows IPv4 clients so; to its users they are IPv4.
+  if (host.startsWith('::ffff:') && host.includes('.')) return { host: host.slice(7), port, family: 4 };
   return { host, port, family: family === 'IPv6' ? 6 : 4 };
 }

@@ -37,6 +37,7 @@ describe('nothing is left behind by hundreds of connections', () => {
         class Counted extends Stream {
           override onConnect() {
             opened++;
+            this.write('welcome');
             gone.push(new WeakRef(this));
           }
           override onClose() {
@@ -53,8 +54,8 @@ describe('nothing is left behind by hundreds of connections', () => {
           socket.on('error', () => {});
           if (address !== null && 'path' in address) socket.connect(address.path);
           else socket.connect(server.port ?? 0, '127.0.0.1');
-          socket.on('connect', () => socket.write('x', () => die(socket)));
-          socket.resume();
+          // Not before it is accepted: a connection that is reset earlier is refused, and not counted.
+          socket.once('data', () => socket.write('x', () => die(socket)));
         }
         await log.until('all closed');
         expect([opened, closed]).to.deep.equal([CONNECTIONS, CONNECTIONS]);

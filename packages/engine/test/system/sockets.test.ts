@@ -1,10 +1,18 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Address, ENGINE_LIMITS, Server, TransportError, UsageError } from '@inseam/engine';
+import {
+  type Address,
+  ENGINE_LIMITS,
+  Server,
+  type Transport,
+  TransportError,
+  UsageError,
+} from '@inseam/engine';
 import { expect } from 'chai';
+import { SocketTransport } from '#src/transports/socket-transport';
 import { EventLog } from '../support/event-log.js';
 import { RecordingStream } from '../support/recording-stream.js';
 import { systemEngine } from '../support/system-engine.js';
@@ -317,5 +325,45 @@ describe('real sockets', () => {
       expect(client.log.events.at(-1)).to.equal('close');
       expect([engine.channels.size, server.channels.size]).to.deep.equal([0, 0]);
     }
+  });
+
+  it('abort with a reason resets the connection, abort without one ends it', async () => {
+    const server = new Server({ engine });
+    await server.listen(['127.0.0.1', 0]);
+    for (const [reason, code] of [
+      [new TransportError('X', 'x', 'write'), 'ECONNRESET'],
+      [null, null],
+    ] as const) {
+      const socket = connect(server.port ?? 0, '127.0.0.1');
+      let seen: string | null = null;
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        seen = error.code ?? 'none';
+      });
+      socket.resume();
+      await once(socket, 'connect');
+      while (server.channels.size === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const stream of server.channels) stream.abort(reason);
+      await once(socket, 'close').catch(() => {});
+      expect(seen).to.equal(code);
+    }
+  });
+
+  it('onAccept can tell who has come', async () => {
+    const hosts: unknown[] = [];
+    class Filter extends Server {
+      override onAccept(transport: Transport) {
+        hosts.push(transport.remoteAddress);
+        return false;
+      }
+    }
+    const server = await new Filter({ engine }).listen(['127.0.0.1', 0]);
+    const socket = connect(server.port ?? 0, '127.0.0.1');
+    const { port } = await once(socket, 'connect').then(() => ({ port: socket.localPort }));
+    await once(socket.resume(), 'close');
+    expect(hosts).to.deep.equal([{ host: '127.0.0.1', port, family: 4 }]);
+  });
+
+  it('a connection that was reset before it was accepted is not served: nobody knows whose it is', () => {
+    expect(SocketTransport.accepted(new Socket(), null)).to.equal(null);
   });
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +24,10 @@ async function socketPair(address: Address): Promise<{ a: Transport; b: Transpor
   const acceptance = new Promise<Transport>((resolve) => {
     accepted = resolve;
   });
-  const listener = await SocketListener.listen(parseAddress(address), 8, (transport) => accepted(transport));
+  const listener = await SocketListener.listen(parseAddress(address), 8, {
+    onTransport: (transport) => accepted(transport),
+    onError: (error) => assert.fail(error),
+  });
   const bound = listener.address;
   const a = SocketTransport.dial('path' in bound ? bound : { host: '127.0.0.1', port: bound.port });
   const b = await acceptance;

@@ -20,6 +20,8 @@ export class HeadParser {
   readonly #fields: FieldSection;
   /** Set once the request line is read: places in it, counted from the window's start. */
   #hasLine = false;
+  /** How far an unfinished request line is checked. */
+  #checked = 0;
   #methodEnd = 0;
   #targetEnd = 0;
   #lineEnd = 0;
@@ -41,21 +43,30 @@ export class HeadParser {
     if (length === NEED_MORE) return NEED_MORE;
     const text = window.bytes.toString('latin1', window.start, window.start + length - 2);
     window.start += length;
+    const head = this.#understand(text);
     this.#hasLine = false;
-    return this.#understand(text);
+    this.#checked = this.#methodEnd = 0;
+    return head;
   }
 
   /** method SP request-target SP HTTP-version CRLF */
   #readLine(window: ByteWindow): boolean {
     const { bytes, start, end } = window;
-    let at = start;
-    while (at < end && TOKEN[bytes[at] ?? 0] === 1) at++;
-    if (at - start > this.#limits.maxTargetBytes) throw httpError('HTTP_METHOD');
-    if (at === end) return false;
-    if (bytes[at] !== SP || at === start) throw refuseMethod(bytes[at]);
-    const methodEnd = at++;
+    // A line that comes in pieces is resumed where it was left: in the method, or in the target.
+    let at = start + this.#checked;
+    let methodEnd = this.#methodEnd === 0 ? 0 : start + this.#methodEnd;
+    if (methodEnd === 0) {
+      while (at < end && TOKEN[bytes[at] ?? 0] === 1) at++;
+      if (at - start > this.#limits.maxTargetBytes) throw httpError('HTTP_METHOD');
+      this.#checked = at - start;
+      if (at === end) return false;
+      if (bytes[at] !== SP || at === start) throw refuseMethod(bytes[at]);
+      methodEnd = at++;
+      this.#methodEnd = methodEnd - start;
+    }
     while (at < end && TARGET[bytes[at] ?? 0] === 1) at++;
     if (at - methodEnd - 1 > this.#limits.maxTargetBytes) throw httpError('HTTP_TARGET_TOO_LONG');
+    this.#checked = at - start;
     if (at === end) return false;
     if (bytes[at] !== SP || at === methodEnd + 1) throw refuseTarget(bytes[at], at === methodEnd + 1);
     const targetEnd = at++;
@@ -65,7 +76,6 @@ export class HeadParser {
     }
     if (bytes[targetEnd + 6] !== 0x31) throw httpError('HTTP_VERSION');
     this.#hasLine = true;
-    this.#methodEnd = methodEnd - start;
     this.#targetEnd = targetEnd - start;
     this.#lineEnd = at - start;
     this.#minorDigit = (bytes[targetEnd + 8] ?? 0) - 0x30;

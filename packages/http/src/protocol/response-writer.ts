@@ -191,6 +191,8 @@ export class ResponseWriter {
     let head = statusLine(status) + this.#lines;
     if (hasContent(status)) {
       head += `Content-Type: ${type ?? defaultType}\r\nContent-Length: ${length}\r\n`;
+    } else if (status === 205) {
+      head += 'Content-Length: 0\r\n';
     }
     return `${head + date + this.#connectionLine()}\r\n`;
   }

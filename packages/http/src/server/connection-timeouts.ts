@@ -62,7 +62,9 @@ export class ConnectionTimeouts {
       case 'head':
         return inPhase >= limits.headTimeoutMs ? 'HTTP_HEAD_TIMEOUT' : null;
       case 'body':
-        return still >= limits.bodyTimeoutMs || reading >= limits.requestTimeoutMs ? 'HTTP_BODY_TIMEOUT' : null;
+        return still >= limits.bodyTimeoutMs || reading >= limits.requestTimeoutMs
+          ? 'HTTP_BODY_TIMEOUT'
+          : null;
       case 'held':
         return inPhase >= limits.bodyTimeoutMs ? 'close' : null;
       case 'left':

@@ -16,9 +16,9 @@ import type { RequestHead } from '../protocol/request-head.js';
 import { RequestParser } from '../protocol/request-parser.js';
 import { type ResponseSink, ResponseWriter } from '../protocol/response-writer.js';
 import { statusName } from '../protocol/status.js';
+import { type ConnectionPhase, ConnectionTimeouts } from './connection-timeouts.js';
 import { HTTPRequest } from './http-request.js';
 import type { HTTPServer } from './http-server.js';
-import { type ConnectionPhase, ConnectionTimeouts } from './connection-timeouts.js';
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
@@ -295,7 +295,10 @@ export class HTTPConnection extends Stream {
     if (isAnswer) return;
     // Work that a client's leaving has ended usually says so by throwing.
     const level = request.hasLeft ? 'debug' : 'error';
-    this.logger[level](`the handler of ${request.method} ${request.path} failed`, error ?? 'nothing was thrown');
+    this.logger[level](
+      `the handler of ${request.method} ${request.path} failed`,
+      error ?? 'nothing was thrown',
+    );
   }
 
   #answerFailure(request: HTTPRequest, answer: HTTPError | null): void {

@@ -4,6 +4,7 @@ import {
   type DependencyContainer,
   type Engine,
   type ListenOptions,
+  requireOptions,
   Server,
   type Stream,
   type TimerHandle,
@@ -18,18 +19,20 @@ export type RequestHandler = (request: HTTPRequest) => unknown;
 
 export interface HTTPServerOptions {
   /** The largest request body in bytes; a larger one is answered 413 and not read. Default 10 MiB. */
-  maxRequest?: number;
+  maxRequest?: number | undefined;
   /** Whether a connection may carry several requests. Default true. */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Limits to change; the rest keep their defaults. */
-  limits?: Partial<HTTPLimits>;
+  limits?: { [K in keyof HTTPLimits]?: HTTPLimits[K] | undefined } | undefined;
   /** Connections served at once; further ones wait, unread. Default 65,536. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** The engine that counts the server and its connections. Default: the process's own. */
-  engine?: Engine;
+  engine?: Engine | undefined;
   /** Where the parts come from: a child of the project's container replaces some for this server only. */
-  container?: DependencyContainer;
+  container?: DependencyContainer | undefined;
 }
+
+const OPTIONS = ['maxRequest', 'keepAlive', 'limits', 'maxConnections', 'engine', 'container'];
 
 /** Timeouts are looked at this often, in milliseconds, or four times in the shortest of them. */
 const SWEEP_MS = 1_000;
@@ -45,19 +48,22 @@ export class HTTPServer extends Server<HTTPConnection> {
 
   /** Throws UsageError for a handler that is no function and for limits that are not numbers above 0. */
   constructor(requestHandler: RequestHandler, options: HTTPServerOptions = {}) {
+    requireOptions(options, OPTIONS);
     const { maxRequest = MAX_REQUEST, keepAlive = true, limits = {}, ...parts } = options;
     super({ ...parts, ConnectionClass: HTTPConnection });
     if (typeof requestHandler !== 'function') throw httpUsageError('HTTP_HANDLER', typeof requestHandler);
     if (!(Number.isSafeInteger(maxRequest) && maxRequest >= 0))
       throw httpUsageError('HTTP_OPTION', `maxRequest: ${maxRequest}`);
+    if (typeof keepAlive !== 'boolean') throw httpUsageError('HTTP_OPTION', `keepAlive: ${keepAlive}`);
     this.requestHandler = requestHandler;
     this.maxRequest = maxRequest;
     this.keepAlive = keepAlive;
     this.limits = checkLimits(limits);
-    const { headTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } = this.limits;
+    const { headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } =
+      this.limits;
     this.#sweepMs = Math.min(
       SWEEP_MS,
-      Math.min(headTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs) / 4,
+      Math.min(headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs) / 4,
     );
   }
 
@@ -82,12 +88,14 @@ export class HTTPServer extends Server<HTTPConnection> {
   }
 }
 
-function checkLimits(changes: Partial<HTTPLimits>): Readonly<HTTPLimits> {
-  const limits = { ...HTTP_LIMITS, ...changes };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(name in HTTP_LIMITS) || !(typeof value === 'number' && value > 0)) {
+function checkLimits(changes: NonNullable<HTTPServerOptions['limits']>): Readonly<HTTPLimits> {
+  requireOptions(changes, Object.keys(HTTP_LIMITS));
+  const limits = { ...HTTP_LIMITS };
+  for (const name of Object.keys(HTTP_LIMITS) as (keyof HTTPLimits)[]) {
+    const value = changes[name] ?? HTTP_LIMITS[name];
+    if (!(typeof value === 'number' && value > 0))
       throw httpUsageError('HTTP_OPTION', `limits.${name}: ${value}`);
-    }
+    limits[name] = value;
   }
   return Object.freeze(limits);
 }

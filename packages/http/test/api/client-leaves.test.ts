@@ -123,4 +123,28 @@ describe('api: the client leaves', () => {
     await far.settle();
     expect(requests.map(({ url }) => url)).to.deep.equal(['/1']);
   });
+
+  it('onClose that is set after the client has left is called at once', async () => {
+    const { far, exchange, client, requests } = watched();
+    await exchange(get());
+    client.abort();
+    await far.settle();
+    let calls = 0;
+    const request = requests[0];
+    if (request) request.onClose = () => calls++;
+    expect(calls).to.equal(1);
+  });
+
+  it('what a handler throws because of it is no error', async () => {
+    const far = wire(
+      (request) =>
+        new Promise((_, reject) => {
+          request.signal.addEventListener('abort', () => reject(request.signal.reason));
+        }),
+    );
+    await far.exchange(get());
+    far.client.abort();
+    await far.settle();
+    expect(far.log.entries.map(({ level }) => level)).to.deep.equal(['debug']);
+  });
 });

@@ -1,5 +1,5 @@
 import { UsageError } from '@inseam/engine';
-import type { HTTPRequest } from '@inseam/http';
+import { HTTPError, type HTTPRequest } from '@inseam/http';
 import { expect } from 'chai';
 import { get } from '../support/message.js';
 import { wire } from '../support/wire.js';
@@ -35,12 +35,22 @@ describe('api: cookiesOut', () => {
     });
   }
 
-  it('go out with the answer to an error', async () => {
+  it('go out with an HTTPError, which is an answer', async () => {
     const cookies = await cookiesOf((request) => {
       request.cookiesOut.delete('session');
-      throw new Error('x');
+      throw new HTTPError(401);
     });
     expect(cookies).to.deep.equal(['session=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT']);
+  });
+
+  it('do not go out when the handler fails', async () => {
+    const cookies = await cookiesOf((request) => {
+      request.cookiesOut.set('session', 'secret');
+      request.sendCookies(['session']);
+      request.cookiesOut.set('other', 'secret');
+      throw new Error('x');
+    });
+    expect(cookies).to.deep.equal([]);
   });
 
   it('delete tells the client to forget, with the path and domain it was set with', async () => {

@@ -13,6 +13,13 @@ const internalError = message`
   `.replace(/\r\n$/, '\n');
 
 describe('api: a handler', () => {
+  it('is named in the log by what it was asked', async () => {
+    const { exchange, log } = wire(() => Promise.reject(undefined));
+    await exchange(get('/path?query'));
+    expect(log.entries[0]).to.include({ level: 'error', error: 'nothing was thrown' });
+    expect(log.entries[0]?.message).to.equal('the handler of GET /path failed');
+  });
+
   it('need not finish before it returns', async () => {
     const { exchange, take } = wire(async (request) => {
       await gate;
@@ -47,6 +54,15 @@ describe('api: a handler', () => {
 });
 
 const failing: [string, (error: unknown) => RequestHandler][] = [
+  [
+    'returns a promise of another make that rejects',
+    (error) => () => ({
+      // biome-ignore lint/suspicious/noThenProperty: query builders are made so
+      then(_done: unknown, failed: (error: unknown) => void) {
+        failed(error);
+      },
+    }),
+  ],
   [
     'throws',
     (error) => () => {

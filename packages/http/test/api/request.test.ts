@@ -77,13 +77,17 @@ describe('api: what a request says', () => {
     ['127.0.0.1:80', '127.0.0.1'],
     ['[::1]', '::1'],
     ['[2001:DB8::1]:8080', '2001:db8::1'],
-    ['', ''],
   ] as const) {
     it(`hostname of "${host}" is "${hostname}"`, async () => {
       const request = await withHost(host);
       expect([request.host, request.hostname]).to.deep.equal([host, hostname]);
     });
   }
+
+  it('an empty Host names none', async () => {
+    const { host, hostname } = await withHost('');
+    expect([host, hostname]).to.deep.equal(['127.0.0.1', '127.0.0.1']);
+  });
 
   it('an HTTP/1.0 client may name no host', async () => {
     const { host, hostname, protocol, fullUrl } = await requestOf('GET /a HTTP/1.0\r\n\r\n');

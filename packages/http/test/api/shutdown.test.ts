@@ -136,4 +136,28 @@ describe('api: the sweep', () => {
     for (let i = 0; i < 20; i++) await far.another().exchange(get());
     expect(far.clock.pending).to.equal(1);
   });
+
+  it('says in the log what was not answered in time', async () => {
+    const far = wire(() => {});
+    await far.exchange(get('/never'));
+    const stopped = far.engine.stop({ stopTimeoutMs: 100 });
+    await far.pass(150);
+    await stopped;
+    expect(far.log.entries.map(({ level, message }) => [level, message])).to.deep.equal([
+      ['warn', 'closed before GET /never was answered'],
+    ]);
+  });
+
+  it('closes what is upgraded meanwhile, in good order', async () => {
+    const far = wire((request) => {
+      void request.connection.engine.stop();
+      request.connection.upgrade('lines', { onRead() {} });
+    });
+    expect(await far.exchange(get('/', 'Connection: Upgrade', 'Upgrade: lines'))).to.match(
+      /^HTTP\/1\.1 101 /,
+    );
+    expect(far.ended).to.equal(true);
+    far.client.end();
+    await far.settle();
+  });
 });

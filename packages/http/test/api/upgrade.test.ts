@@ -1,4 +1,4 @@
-import { UsageError } from '@inseam/engine';
+import { type StreamOwner, UsageError } from '@inseam/engine';
 import type { HTTPRequest } from '@inseam/http';
 import { expect } from 'chai';
 import { get, post } from '../support/message.js';
@@ -178,11 +178,39 @@ describe('api: upgrade', () => {
     expect(far.log.codes).to.deep.equal(['HTTP_FINISHED']);
   });
 
-  it('after the client has gone is a UsageError', async () => {
-    const { far, go } = upgraded({ isLater: true });
+  it('after the client has gone only tells the owner so', async () => {
+    let go = () => {};
+    let closed = 0;
+    const far = wire((request) => {
+      const owner = { onRead() {}, onClose: () => closed++ };
+      go = () => request.connection.upgrade('lines', owner);
+    });
     await far.exchange(offer());
     far.client.abort();
     await far.settle();
-    expect(go).to.throw(UsageError).with.property('code', 'HTTP_UPGRADE');
+    go();
+    expect(closed).to.equal(1);
+  });
+
+  it('needs an owner that reads, and sends nothing without', async () => {
+    const far = wire((request) => request.connection.upgrade('lines', {} as StreamOwner));
+    expect(await far.exchange(offer())).to.match(/^HTTP\/1\.1 500 /);
+    expect(far.log.codes).to.deep.equal(['HTTP_UPGRADE']);
+  });
+
+  it('sends the cookies that were set', async () => {
+    const far = wire((request) => {
+      request.cookiesOut.set('session', 'x');
+      request.connection.upgrade('lines', { onRead() {} });
+    });
+    expect(await far.exchange(offer())).to.match(/^HTTP\/1\.1 101 [\s\S]*\r\nSet-Cookie: session=x\r\n/);
+  });
+
+  it('says Connection and Upgrade itself', async () => {
+    for (const name of ['Connection', 'upgrade']) {
+      const far = wire((request) => request.connection.upgrade('lines', { onRead() {} }, { [name]: 'x' }));
+      expect(await far.exchange(offer())).to.match(/^HTTP\/1\.1 500 /);
+      expect(far.log.codes).to.deep.equal(['HTTP_HEADER_FRAMING']);
+    }
   });
 });

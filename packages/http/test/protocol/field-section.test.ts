@@ -94,7 +94,7 @@ describe('protocol: Host', () => {
     '[::1]',
     '[::ffff:1.2.3.4]:80',
     'a:',
-    'a%20b',
+    'a%2Db',
     '',
   ];
   itParses([
@@ -116,6 +116,10 @@ describe('protocol: Host', () => {
       'a\xe9',
       '[::1]a',
       'a:80:80',
+      'a:99999',
+      '[...]',
+      '[:::::]:1',
+      '999.0.0.1',
     ].map((host) => ({
       name: `is "${host}"`,
       bytes: head(`Host: ${host}`),

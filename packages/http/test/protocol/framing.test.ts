@@ -115,9 +115,9 @@ describe('protocol: framing by Transfer-Encoding', () => {
 });
 
 describe('protocol: framing of responses', () => {
-  it('has no content with 1xx, 204 and 304', () => {
-    expect([100, 101, 199, 204, 304].map(hasContent)).to.deep.equal([false, false, false, false, false]);
-    expect([200, 203, 205, 206, 303, 305, 404, 500].every(hasContent)).to.equal(true);
+  it('has no content with 1xx, 204, 205 and 304', () => {
+    expect([100, 101, 199, 204, 205, 304].some(hasContent)).to.equal(false);
+    expect([200, 203, 206, 303, 305, 404, 500].every(hasContent)).to.equal(true);
   });
 
   it('goes by the length where there is one, else by chunks, else by the end of the connection', () => {

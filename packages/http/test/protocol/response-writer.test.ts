@@ -298,11 +298,11 @@ describe('protocol: the Connection line', () => {
     expect(line({ minor: 0, keepAlive: false })).to.equal('Connection: close');
   });
 
-  it('takes close from the handler, and nothing else', () => {
+  it('decides about close and keep-alive, and leaves other options to the handler', () => {
     const closing = writer();
     closing.head({ Connection: 'foo, Close' });
     expect(closing.response.keepAlive).to.equal(false);
-    expect(closing.out.text.match(/Connection: .*/g)).to.deep.equal(['Connection: close']);
+    expect(closing.out.text.match(/Connection: .*/g)).to.deep.equal(['Connection: foo', 'Connection: close']);
     const staying = writer();
     staying.head({ Connection: 'keep-alive' });
     expect(staying.out.text).not.to.match(/Connection/);
@@ -378,11 +378,12 @@ describe('protocol: what a writer refuses, with nothing sent', () => {
 });
 
 describe('protocol: restart', () => {
-  it('forgets a status and lines that are not sent', () => {
+  it('forgets a status that is not sent, and lines when asked to', () => {
     const { response, all, out } = writer();
     response.setStatus(201);
     response.addHeader('A', 'b');
     response.restart();
+    response.dropHeaders();
     all('x', 500);
     expect(out.text).to.match(/^HTTP\/1\.1 500 Internal Server Error\r\nContent-Type/);
   });

@@ -1,3 +1,4 @@
+import { HTTPServer } from '@inseam/http';
 import { expect } from 'chai';
 import { get } from '../support/message.js';
 import { dial, serve } from '../support/serve.js';
@@ -58,5 +59,29 @@ describe('system: sockets', () => {
     expect(busy.text()).to.match(/Connection: close\r\n\r\nlast$/);
     await stopped;
     expect(server.engine.channels.size).to.equal(0);
+  });
+
+  it('a close-delimited response whose handler fails does not look complete', async () => {
+    let fail = () => {};
+    const { port } = await serve(async (request) => {
+      request.send('first half');
+      await new Promise<void>((_, reject) => {
+        fail = () => reject(new Error('no second half'));
+      });
+    });
+    const { socket, until, over } = dial(port);
+    socket.write('GET / HTTP/1.0\r\n\r\n');
+    await until((text) => text.endsWith('first half'));
+    fail();
+    expect(await over).to.equal('ECONNRESET');
+  });
+
+  it('shows an IPv4 client as such, also where both families are listened to', async () => {
+    const { server } = await serve((request) => request.sendResponse(request.remoteIp));
+    const other = await new HTTPServer(server.requestHandler, { engine: server.engine }).listen(0);
+    const { socket, until } = dial(other.port ?? 0);
+    socket.write(get());
+    expect(await until((text) => text.includes('\r\n\r\n'))).to.match(/\r\n127\.0\.0\.1$/);
+    socket.destroy();
   });
 });

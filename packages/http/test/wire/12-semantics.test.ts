@@ -152,4 +152,28 @@ describe('RFC 9110 §15 Status Codes', () => {
     const { exchange } = wire((request) => request.sendResponse('', 304, { ETag: '"x"' }));
     expect(await exchange(get())).to.equal('HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nDate: now\r\n\r\n');
   });
+
+  it('15.3.6: 205 has no content', async () => {
+    const { exchange } = wire((request) => request.sendResponse('content', 205));
+    expect(await exchange(get())).to.equal(
+      'HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\nDate: now\r\n\r\n',
+    );
+    const byHand = wire((request) => {
+      request.sendStatus(205);
+      request.finish();
+    });
+    expect(await byHand.exchange(get())).to.match(/\r\nContent-Length: 0\r\n(?![\s\S]*Content-Length)/);
+  });
+
+  it('15.5.22: 426 can name what to upgrade to, and Connection says so: §7.8', async () => {
+    const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
+    const { exchange } = wire((request) => request.sendResponse('', 426, headers));
+    expect(await exchange(get())).to.match(/\r\nUpgrade: websocket\r\n[\s\S]*\r\nConnection: Upgrade\r\n/);
+  });
+
+  it('9.3.2, 8.6: an empty answer to HEAD does not claim that GET would be empty', async () => {
+    const { exchange } = wire((request) => request.finish());
+    expect(await exchange(get().replace('GET', 'HEAD'))).not.to.match(/Content-Length/);
+    expect(await exchange(get())).to.match(/Content-Length: 0/);
+  });
 });

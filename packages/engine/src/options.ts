@@ -1,0 +1,15 @@
+/** The check of option objects: a misspelt option would otherwise be a default that nobody asked for. */
+import { usageError } from './errors.js';
+
+/** Throws UsageError unless `options` is an object that has no other names than `known`. */
+export function requireOptions(options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw usageError(
+      'ENGINE_OPTION',
+      `an object of ${known.join(', ')} was expected, not ${String(options)}`,
+    );
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw usageError('ENGINE_OPTION', `"${name}"; there are ${known.join(', ')}`);
+  }
+}
