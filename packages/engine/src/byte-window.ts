@@ -11,11 +11,17 @@ export const NEED_MORE: unique symbol = Symbol('NEED_MORE');
 
 const EMPTY = Buffer.alloc(0);
 
+/** Bytes turned into text at once; what is cut from that text keeps it alive, so not many. */
+const DECODED_AT_ONCE = 4_096;
+
 export class ByteWindow {
   bytes: Buffer = EMPTY;
   start = 0;
   end = 0;
   #owned = true;
+  /** The text of some bytes from `#textStart` on, while the window has them there. */
+  #text = '';
+  #textStart = 0;
 
   get length(): number {
     return this.end - this.start;
@@ -23,6 +29,7 @@ export class ByteWindow {
 
   /** Adds `chunk`, which stays the caller's: `retain()` must follow before it changes. */
   push(chunk: Buffer): void {
+    this.#text = '';
     if (this.length === 0) {
       this.bytes = chunk;
       this.start = 0;
@@ -41,6 +48,22 @@ export class ByteWindow {
     else if (!this.#owned) this.#grow(0);
   }
 
+  /**
+   * The first `length` unread bytes as text, one character for each. Small windows are decoded once for all that
+   * follows: a call costs as much as 500 bytes, and pipelined heads come many at a time.
+   */
+  latin1(length: number): string {
+    const { bytes, start, end } = this;
+    let from = start - this.#textStart;
+    if (from < 0 || from + length > this.#text.length) {
+      if (length > DECODED_AT_ONCE) return bytes.toString('latin1', start, start + length);
+      this.#text = bytes.toString('latin1', start, Math.min(end, start + DECODED_AT_ONCE));
+      this.#textStart = start;
+      from = 0;
+    }
+    return this.#text.slice(from, from + length);
+  }
+
   /** Takes everything that is unread; it is the caller's to keep. */
   takeAll(): Buffer {
     const rest = Buffer.from(this.bytes.subarray(this.start, this.end));
@@ -52,6 +75,7 @@ export class ByteWindow {
     this.bytes = EMPTY;
     this.start = this.end = 0;
     this.#owned = true;
+    this.#text = '';
   }
 
   /** Doubling keeps a head that comes byte by byte linear. */
@@ -63,5 +87,6 @@ export class ByteWindow {
     this.start = 0;
     this.end = length;
     this.#owned = true;
+    this.#text = '';
   }
 }

@@ -103,4 +103,21 @@ describe('ByteWindow', () => {
     expect(window.length).to.equal(n);
     expect(copied).to.be.lessThan(4 * n);
   });
+
+  it('latin1 is the text of what comes next, also after more has come, and of more than is decoded at once', () => {
+    const window = new ByteWindow();
+    window.push(Buffer.from('one\xfftwo', 'latin1'));
+    expect(window.latin1(4)).to.equal('one\xff');
+    window.start += 4;
+    expect(window.latin1(3)).to.equal('two');
+    window.start += 1;
+    window.retain();
+    window.push(Buffer.from('!'.repeat(5_000)));
+    expect(window.latin1(3)).to.equal('wo!');
+    expect(window.latin1(5_002)).to.equal(`wo${'!'.repeat(5_000)}`);
+    window.start += 5_002;
+    window.retain();
+    window.push(Buffer.from('new'));
+    expect(window.latin1(3)).to.equal('new');
+  });
 });

@@ -114,7 +114,7 @@ export class ChunkedDecoder {
     const section = this.#trailerSection;
     const length = section.read(window);
     if (length === NEED_MORE) return false;
-    const text = window.bytes.toString('latin1', window.start, window.start + length - 2);
+    const text = window.latin1(length - 2);
     const { host, contentLength, transferEncoding, connection } = section.noted(text);
     if ((host ?? contentLength ?? transferEncoding ?? connection) !== null) throw httpError('HTTP_TRAILER');
     if (length > 2) this.trailers = HTTPHeaders.fromBlock(text);

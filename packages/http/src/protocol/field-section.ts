@@ -24,14 +24,21 @@ export class NotedFields {
 
 type Noted = 'host' | 'contentLength' | 'transferEncoding' | 'connection' | 'expect' | 'upgrade';
 
+interface Found {
+  name: Noted;
+  from: number;
+  to: number;
+}
+
 export class FieldSection {
   /** Where the unfinished line begins, how far it is checked, and its colon (0 before that), from the window's start. */
   #line = 0;
   #checked = 0;
   #colon = 0;
   #count = 0;
-  /** Which fields were found and where their values are: name, start, end; counted likewise. */
-  #found: { name: Noted; from: number; to: number }[] = [];
+  /** The fields found: name, start and end of the value, counted likewise. The list is used again for each section. */
+  readonly #found: Found[] = [];
+  #foundCount = 0;
   readonly #limits: HTTPLimits;
 
   constructor(limits: HTTPLimits) {
@@ -43,13 +50,14 @@ export class FieldSection {
     this.#line = this.#checked = line;
     this.#colon = 0;
     this.#count = 0;
-    if (this.#found.length > 0) this.#found = [];
+    this.#foundCount = 0;
   }
 
   /** The fields that were found; `text` is what `read` went over, from the window's start, as latin1. */
   noted(text: string): NotedFields {
     const fields = new NotedFields();
-    for (const { name, from, to } of this.#found) {
+    for (let i = 0; i < this.#foundCount; i++) {
+      const { name, from, to } = this.#found[i] as Found;
       const value = trimWhitespace(text.slice(from, to));
       const earlier = fields[name];
       // RFC 9110 §5.3: repeated fields are one list. Host and Content-Length are none, and their grammars refuse it.
@@ -86,7 +94,7 @@ export class FieldSection {
       if (bytes[at + 1] !== LF) throw httpError('HTTP_BARE_CR');
       if (++this.#count > maxHeaders) throw httpError('HTTP_TOO_MANY_FIELDS');
       const name = notedName(bytes, line, colon - line);
-      if (name !== null) this.#found.push({ name, from: colon + 1 - start, to: at - start });
+      if (name !== null) this.#find(name, colon + 1 - start, at - start);
       line = at = at + 2;
       colon = 0;
     }
@@ -95,6 +103,18 @@ export class FieldSection {
     this.#colon = colon === 0 ? 0 : colon - start;
     if (window.length > maxHeadBytes) throw httpError('HTTP_HEAD_TOO_LARGE');
     return NEED_MORE;
+  }
+
+  #find(name: Noted, from: number, to: number): void {
+    const found = this.#found[this.#foundCount];
+    if (found === undefined) {
+      this.#found.push({ name, from, to });
+    } else {
+      found.name = name;
+      found.from = from;
+      found.to = to;
+    }
+    this.#foundCount++;
   }
 }
 

@@ -6,7 +6,6 @@ import type { HTTPLimits } from '../limits.js';
 import { FieldSection } from './field-section.js';
 import { requestFraming } from './framing.js';
 import { CR, hasToken, isAuthority, LF, SP, TARGET, TOKEN } from './grammar.js';
-import { HTTPHeaders } from './http-headers.js';
 import type { RequestHead } from './request-head.js';
 
 /** RFC 9112 §2.3: HTTP-version = "HTTP" "/" DIGIT "." DIGIT, and the line's end. A 'd' stands for a digit. */
@@ -41,7 +40,7 @@ export class HeadParser {
     }
     const length = this.#fields.read(window);
     if (length === NEED_MORE) return NEED_MORE;
-    const text = window.bytes.toString('latin1', window.start, window.start + length - 2);
+    const text = window.latin1(length - 2);
     window.start += length;
     const head = this.#understand(text);
     this.#hasLine = false;
@@ -100,7 +99,7 @@ export class HeadParser {
       protocol:
         minor === this.#minorDigit ? (minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0') : `HTTP/1.${this.#minorDigit}`,
       minor,
-      headers: HTTPHeaders.fromBlock(text.slice(this.#lineEnd)),
+      fields: text.slice(this.#lineEnd),
       host: checkTarget(method, target) ?? fields.host,
       framing: requestFraming(fields, minor),
       keepAlive: connection === null ? minor === 1 : staysOpen(connection, minor),

@@ -1,6 +1,5 @@
 /** What a request's head says, once it is understood. Pure data. */
 import type { RequestFraming } from './framing.js';
-import type { HTTPHeaders } from './http-headers.js';
 
 export interface RequestHead {
   readonly method: string;
@@ -10,7 +9,8 @@ export interface RequestHead {
   readonly protocol: string;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1 and later ones of its kind. */
   readonly minor: 0 | 1;
-  readonly headers: HTTPHeaders;
+  /** The header section, checked, without its empty line: what `HTTPHeaders.fromBlock` takes. */
+  readonly fields: string;
   /** The authority asked for: of an absolute target, else of Host; null where neither is. */
   readonly host: string | null;
   readonly framing: RequestFraming;

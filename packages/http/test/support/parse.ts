@@ -1,6 +1,6 @@
 /** Runs the request parser over chunks as the connection does, and says what it saw as plain data. */
 import { NEED_MORE } from '@inseam/engine/byte-window';
-import { HTTP_LIMITS, type HTTPLimits, HTTPProtocolError } from '@inseam/http';
+import { HTTP_LIMITS, HTTPHeaders, type HTTPLimits, HTTPProtocolError } from '@inseam/http';
 import { END_OF_CONTENT } from '#http/protocol/chunked-decoder.js';
 import type { RequestHead } from '#http/protocol/request-head.js';
 import { RequestParser } from '#http/protocol/request-parser.js';
@@ -73,7 +73,7 @@ function describe(head: RequestHead): ParsedRequest {
     target,
     protocol,
     host,
-    headers: [...head.headers],
+    headers: [...HTTPHeaders.fromBlock(head.fields)],
     body: '',
     trailers: null,
     keepAlive,
