@@ -56,6 +56,12 @@ describe('documents', () => {
     expect(output.join('')).to.equal('Hello, reader!\n');
   });
 
+  it('have no gaps left to fill', () => {
+    for (const file of [...documents, 'CHANGELOG.md', 'docs/design.md', 'docs/tour.md']) {
+      expect(read(file), file).not.to.match(/BENCH_|TODO|TBD|XXX/);
+    }
+  });
+
   it('list every error with its message, status and section', () => {
     const expected = errorsPage();
     if (process.env.UPDATE_DOCS) writeFileSync(join(root, 'docs/errors.md'), expected);

@@ -50,7 +50,7 @@ export class ByteWindow {
 
   /**
    * The first `length` unread bytes as text, one character for each. Small windows are decoded once for all that
-   * follows: a call costs as much as 500 bytes, and pipelined heads come many at a time.
+   * follows: pipelined heads come many at a time, and a slice costs 9 ns where a call costs 77 (45 bytes, Node 20).
    */
   latin1(length: number): string {
     const { bytes, start, end } = this;

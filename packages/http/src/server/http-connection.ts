@@ -2,6 +2,9 @@
  * HTTPConnection: the shell around the pure protocol. It feeds the parser, calls the handler, and decides when a
  * connection waits, goes on or ends. One request at a time: the next one is not looked at until the current
  * response is finished, which keeps pipelined responses in order.
+ *
+ * It is longer than 300 lines because reading, answering, upgrading, timeouts and failures all ask the same question:
+ * whose turn is it on this connection? What could be decided without that is in files of its own.
  */
 
 import { type InseamError, isThenable, Stream, type StreamOptions, type StreamOwner } from '@inseam/engine';
