@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,18 @@ import { systemEngine } from '../support/system-engine.js';
 
 const CONNECTIONS = 300;
 
-/** Open descriptors of this process. */
-const descriptors = () => readdirSync('/proc/self/fd').length;
+/** Open sockets of this process. Other descriptors are the runtime's, which opens some when it pleases. */
+function sockets(): number {
+  return readdirSync('/proc/self/fd').filter(isSocket).length;
+}
+
+function isSocket(descriptor: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('socket:');
+  } catch {
+    return false; // closed meanwhile, as the one is that reads the folder
+  }
+}
 
 /** How a client dies, having sent something. */
 const deaths: Record<string, (socket: Socket) => void> = {
@@ -46,7 +56,7 @@ describe('nothing is left behind by hundreds of connections', () => {
           }
         }
         const server = new Server({ engine, ConnectionClass: Counted });
-        const before = descriptors();
+        const before = sockets();
         await server.listen(kind === 'tcp' ? ['127.0.0.1', 0] : join(folder, 'socket'));
         const address = server.localAddress;
         for (let i = 0; i < CONNECTIONS; i++) {
@@ -62,8 +72,8 @@ describe('nothing is left behind by hundreds of connections', () => {
         expect([server.channels.size, engine.channels.size]).to.deep.equal([0, 1]);
         await engine.stop();
         // The clients' own ends may need a turn more.
-        while (descriptors() > before) await new Promise((resolve) => setImmediate(resolve));
-        expect(descriptors()).to.equal(before);
+        while (sockets() > before) await new Promise((resolve) => setImmediate(resolve));
+        expect(sockets()).to.be.at.most(before);
         collectGarbage();
         await new Promise((resolve) => setImmediate(resolve));
         collectGarbage();
