@@ -46,7 +46,7 @@ describe('protocol: chunks', () => {
       expect: 'HTTP_CHUNK_SIZE',
     },
     ...['', '-5', '+5', '0x5', '5x', 'g', ' 5', '\t5', '5\0', '\xb5', '5\x0b', '5,'].map((size) => ({
-      name: `the size "${size}"`,
+      name: `the size ${JSON.stringify(size)}`,
       bytes: chunked(`${size}\r\nhello\r\n${LAST}`),
       expect: 'HTTP_CHUNK_SIZE',
     })),
