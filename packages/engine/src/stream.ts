@@ -363,8 +363,8 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     },
     onEnd: () => {
       this.#peerHasEnded = true;
-      if (this.#state === 'closing') this.#abortWhenBothEnded();
-      else this.#readOn();
+      if (this.#state !== 'closing') this.#readOn();
+      else if (this.#hasEnded) this.abort();
     },
     onClose: (error) => {
       const wasConnecting = this.#state === 'connecting';
@@ -469,9 +469,5 @@ export class Stream extends Channel implements Flushable, StreamOwner {
     this.#transport?.end();
     if (this.#peerHasEnded) this.#patience?.end();
     else this.#patience?.whileLingering();
-  }
-
-  #abortWhenBothEnded(): void {
-    if (this.#hasEnded) this.abort();
   }
 }

@@ -296,8 +296,9 @@ export class HTTPConnection extends Stream {
     const isAnswer = error instanceof HTTPError && request.response.isUntouched;
     if (request === this.#request && !this.closed) this.#answerFailure(request, isAnswer ? error : null);
     if (isAnswer) return;
-    // Work that a client's leaving has ended usually says so by throwing.
-    const level = request.hasLeft ? 'debug' : 'error';
+    // Work that was given the request's signal ends so when the client leaves; any other failure is one.
+    const isAbort = request.hasLeft && error instanceof Error && error.name === 'AbortError';
+    const level = isAbort ? 'debug' : 'error';
     this.logger[level](
       `the handler of ${request.method} ${request.path} failed`,
       error ?? 'nothing was thrown',

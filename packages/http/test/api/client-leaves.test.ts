@@ -147,4 +147,20 @@ describe('api: the client leaves', () => {
     await far.settle();
     expect(far.log.entries.map(({ level }) => level)).to.deep.equal(['debug']);
   });
+
+  it('any other failure after the client has left is an error as ever', async () => {
+    let fail = () => {};
+    const far = wire(
+      () =>
+        new Promise((_, reject) => {
+          fail = () => reject(new TypeError('a mistake'));
+        }),
+    );
+    await far.exchange(get());
+    far.client.abort();
+    await far.settle();
+    fail();
+    await far.settle();
+    expect(far.log.entries.map(({ level }) => level)).to.deep.equal(['error']);
+  });
 });
