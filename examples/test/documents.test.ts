@@ -118,6 +118,8 @@ function slug(file: string): string {
   return file.replace(/^.*\//, '').replace('.md', '').toLowerCase();
 }
 
+const PEERS_FAULT = new Set(['ENGINE_BUFFER_OVERFLOW', 'ENGINE_STRUCT_LENGTH', 'ENGINE_PROXY_HEADER']);
+
 /** docs/errors.md, as the tables have it. */
 function errorsPage(): string {
   return [
@@ -157,5 +159,5 @@ function rows(entries: Readonly<Record<string, HTTPErrorEntry>>): string[] {
 function kind(code: string, { status, phase }: HTTPErrorEntry): string {
   if (status !== undefined) return `HTTPProtocolError, ${status}`;
   if (phase !== undefined) return `TransportError, ${phase}`;
-  return code === 'ENGINE_BUFFER_OVERFLOW' ? 'ProtocolError' : 'UsageError';
+  return PEERS_FAULT.has(code) ? 'ProtocolError' : 'UsageError';
 }

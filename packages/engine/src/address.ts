@@ -1,25 +1,35 @@
 /** The ways to name an address, and the one form that the transports take. */
+import { isIPv6, Server as NetServer } from 'node:net';
 import { inspect } from 'node:util';
 import { usageError } from './errors.js';
 
-/** A port, `[host, port]`, `{ host, port }`, or the path of a Unix socket: text with a slash in it, or `{ path }`. */
+/**
+ * A port, `[host, port]`, `{ host, port }`, or the path of a Unix socket: text with a slash in it, or `{ path }`. The
+ * system's four values of an IPv6 address are taken too; flow information is always 0, since Node cannot set it.
+ */
 export type Address =
   | number
   | string
   | readonly [host: string, port: number]
+  | readonly [host: string, port: number, flowInfo: 0, scopeId: number]
   | { readonly host: string; readonly port: number }
   | { readonly path: string };
 
+/** Where a server may listen: an address, the descriptor of a listening socket, or a `net.Server` that listens already. */
+export type ListenAddress = Address | { readonly fd: number } | NetServer;
+
 /** An address after its check. A host of `null` means every address to a server, this machine to a client. */
-export type ParsedAddress =
-  | { readonly host: string | null; readonly port: number }
-  | { readonly path: string };
+export type ParsedAddress = HostAddress | { readonly path: string };
+export type HostAddress = { readonly host: string | null; readonly port: number };
+
+/** What a server listens on, after its check. */
+export type ParsedListenAddress = ParsedAddress | { readonly fd: number } | { readonly netServer: NetServer };
 
 /** Reads an address from user code; throws UsageError for anything else. */
 export function parseAddress(address: Address): ParsedAddress {
   if (typeof address === 'number') return { host: null, port: parsePort(address) };
   if (typeof address === 'string') return parsePath(requireSlash(address));
-  if (isPair(address)) return parseHost(address[0], address[1]);
+  if (isTuple(address)) return parseTuple(address);
   if (typeof address === 'object' && address !== null) {
     if ('path' in address) return parsePath(address.path);
     if ('port' in address) return parseHost(address.host, address.port);
@@ -27,13 +37,37 @@ export function parseAddress(address: Address): ParsedAddress {
   throw usageError('ENGINE_ADDRESS', describe(address));
 }
 
-function isPair(address: Address): address is readonly [string, number] {
-  return Array.isArray(address) && address.length === 2;
+/** `parseAddress` for servers, which take a socket that exists already, too. */
+export function parseListenAddress(address: ListenAddress): ParsedListenAddress {
+  if (address instanceof NetServer) {
+    if (address.listening) return { netServer: address };
+    throw usageError('ENGINE_ADDRESS', 'a net.Server that does not listen');
+  }
+  if (typeof address !== 'object' || address === null || !('fd' in address)) return parseAddress(address);
+  if (Number.isInteger(address.fd) && address.fd >= 0) return { fd: address.fd };
+  throw usageError('ENGINE_ADDRESS', `fd ${describe(address.fd)}`);
 }
 
-function parseHost(host: string | undefined, port: number): ParsedAddress {
-  if (host !== undefined && typeof host !== 'string') throw usageError('ENGINE_ADDRESS', describe(host));
-  return { host: host === undefined || host === '' ? null : host, port: parsePort(port) };
+type Tuple = Extract<Address, readonly unknown[]>;
+
+function isTuple(address: Address): address is Tuple {
+  return Array.isArray(address) && (address.length === 2 || address.length === 4);
+}
+
+function parseTuple(address: Tuple): ParsedAddress {
+  const [host, port, flowInfo, scopeId] = address;
+  if (address.length === 2) return parseHost(host, port);
+  const isSound =
+    typeof host === 'string' && flowInfo === 0 && Number.isInteger(scopeId) && Number(scopeId) >= 0;
+  const literal = host === '' ? '::' : host;
+  if (!isSound || !isIPv6(literal)) throw usageError('ENGINE_ADDRESS', describe(address));
+  return parseHost(scopeId === 0 ? literal : `${literal}%${scopeId}`, port);
+}
+
+function parseHost(host: string | undefined, port: number): HostAddress {
+  if (host === undefined || host === '') return { host: null, port: parsePort(port) };
+  if (typeof host === 'string' && !host.includes('\0')) return { host, port: parsePort(port) };
+  throw usageError('ENGINE_ADDRESS', `host ${describe(host)}`);
 }
 
 function parsePort(port: number): number {

@@ -45,7 +45,12 @@ export class ByteWindow {
   /** Copies what remains of a borrowed chunk, or lets go of everything that is read. */
   retain(): void {
     if (this.length === 0) this.clear();
-    else if (!this.#owned) this.#grow(0);
+    else this.own();
+  }
+
+  /** Copies what remains of a borrowed chunk: views of `bytes` may be kept from now on. */
+  own(): void {
+    if (!this.#owned) this.#grow(0);
   }
 
   /**

@@ -34,37 +34,32 @@ export abstract class Channel {
     this.abort(error);
   }
 
+  /** For the engine's sweep, of channels that asked for it with `engine.watch`: ends what has waited too long. */
+  checkTimeouts(_now: number): void {}
+
   /** Calls a handler of the user's: what it throws, or its promise rejects with, is reported and goes no further. */
   protected notify(handler: string, call: () => unknown): void {
-    observe(this.logger, `${this.constructor.name}.${handler}`, call);
+    try {
+      this.observeResult(handler, call());
+    } catch (error) {
+      this.reportThrow(handler, error);
+    }
   }
 
   /** `notify` for calls that come too often for a closure: after the call, for what it returned. */
   protected observeResult(handler: string, result: unknown): void {
-    if (isThenable(result)) {
-      result.then(undefined, (error) =>
-        this.logger.error(`${this.constructor.name}.${handler} rejected`, error),
-      );
-    }
+    if (!isThenable(result)) return;
+    const message = `${this.constructor.name}.${handler} rejected`;
+    result.then(undefined, (error) => this.engine.report(error, message, this));
   }
 
   /** `notify` for calls that come too often for a closure: for what it threw. */
   protected reportThrow(handler: string, error: unknown): void {
-    this.logger.error(`${this.constructor.name}.${handler} threw`, error);
+    this.engine.report(error, `${this.constructor.name}.${handler} threw`, this);
   }
 }
 
 /** Whether a handler answered with a promise, of whatever make. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-/** Runs user code: a throw or a rejected promise is reported, never fatal. */
-export function observe(logger: Logger, where: string, call: () => unknown): void {
-  try {
-    const result = call();
-    if (isThenable(result)) result.then(undefined, (error) => logger.error(`${where} rejected`, error));
-  } catch (error) {
-    logger.error(`${where} threw`, error);
-  }
 }

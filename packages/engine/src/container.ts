@@ -9,11 +9,13 @@ import 'reflect-metadata';
 import { type DependencyContainer, instanceCachingFactory, container as root } from 'tsyringe';
 import { Clock, systemClock } from './clock.js';
 import { Logger, stderrLogger } from './logger.js';
+import { Resolver, systemResolver } from './resolver.js';
 
 /** The project's container. A child of it (`container.createChildContainer()`) replaces parts for one server only. */
 export const container: DependencyContainer = root.createChildContainer();
 
 container.register(Clock, { useValue: systemClock });
 container.register(Logger, { useValue: stderrLogger });
+container.register(Resolver, { useValue: systemResolver });
 
 export { type DependencyContainer, instanceCachingFactory };

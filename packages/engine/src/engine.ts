@@ -4,13 +4,16 @@
  * Node's event loop does the waiting, so there is no poller to own: sockets and timers work from the moment
  * they are set up. `start()` holds the process until `stop()`; it is not needed for anything to run.
  */
-import { type Channel, observe } from './channel.js';
+import { type Channel, isThenable } from './channel.js';
 import { Clock } from './clock.js';
 import { container, type DependencyContainer, instanceCachingFactory } from './container.js';
-import { transportError, usageError } from './errors.js';
+import { diagnostics } from './diagnostics.js';
+import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { Logger } from './logger.js';
+import { Resolver } from './resolver.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
+import type { DialParts } from './transports/socket-transport.js';
 
 /** A TimerHandle cancels its timer when called, by `cancel()`, or at the end of a `using` block. Cancelling twice is fine. */
 export interface TimerHandle extends Disposable {
@@ -21,6 +24,25 @@ export interface TimerHandle extends Disposable {
 export interface StopOptions {
   /** How long to wait for work in flight before the rest is closed, in milliseconds; 0 for not at all. Default 10,000. */
   stopTimeoutMs?: number | undefined;
+}
+
+/** What an engine has done so far, and how it is now. Bytes and milliseconds. */
+export interface EngineStats {
+  /** Open now: servers, streams, datagram sockets. */
+  readonly channels: number;
+  /** Timers set now. */
+  readonly timers: number;
+  /** Connections accepted, and connections dialled. */
+  readonly accepted: number;
+  readonly dialled: number;
+  /** What came and went, as the channels saw it: before TLS on the way out, after it on the way in. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Throws and rejections of user code, and channels that ended with a reason. */
+  readonly errors: number;
+  /** How late the latest timed turn began, and the latest one ever: what blocks the event loop shows here. */
+  readonly loopLagMs: number;
+  readonly maxLoopLagMs: number;
 }
 
 /** Loops tick no faster than this, in milliseconds, so that one of them does not keep a core busy. */
@@ -36,11 +58,20 @@ export interface Flushable {
 export class Engine {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For streams that dial out. */
+  readonly dialParts: DialParts;
   readonly #timers = new TimerQueue();
   readonly #channels = new Set<Channel>();
   #latestPollTime: number;
   #cancelWake: (() => void) | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
+  /** For channels: what `stats()` sums up. */
+  readonly counters = { accepted: 0, dialled: 0, bytesRead: 0, bytesWritten: 0, errors: 0 };
+  #loopLagMs = 0;
+  #maxLoopLagMs = 0;
+  readonly #watched = new Set<Channel>();
+  #sweep: TimerHandle | null = null;
+  #sweepMs = Number.POSITIVE_INFINITY;
   #unflushed: Flushable[] = [];
   #started: { promise: Promise<void>; resolve: () => void; hold: NodeJS.Timeout } | null = null;
   #stopping: { promise: Promise<void>; resolve: () => void } | null = null;
@@ -49,6 +80,10 @@ export class Engine {
   constructor(parts: DependencyContainer = container) {
     this.clock = parts.resolve(Clock);
     this.logger = parts.resolve(Logger);
+    this.dialParts = {
+      resolver: parts.resolve(Resolver),
+      delay: (ms, wake) => this.clock.after(ms, wake),
+    };
     this.#latestPollTime = this.clock.now();
   }
 
@@ -76,6 +111,25 @@ export class Engine {
   /** True from `stop()` until everything is closed. */
   get stopping(): boolean {
     return this.#stopping !== null;
+  }
+
+  /** Counters since the engine was made, and gauges of this moment; costs nothing until it is called. */
+  stats(): EngineStats {
+    return {
+      channels: this.#channels.size,
+      timers: this.#timers.size,
+      ...this.counters,
+      loopLagMs: this.#loopLagMs,
+      maxLoopLagMs: this.#maxLoopLagMs,
+    };
+  }
+
+  /**
+   * The one hook for errors of user code: what a handler or a timer throws, or its promise rejects with. Assign or override it;
+   * the default tells the logger. `message` says where; `channel` is null for a timer. Nothing else happens: the channel stays open.
+   */
+  onError(error: unknown, message: string, channel: Channel | null): void {
+    (channel ?? this).logger.error(message, error);
   }
 
   /** Calls `fn` once in the next turn. */
@@ -135,7 +189,9 @@ export class Engine {
     if (this.#stopping !== null) return this.#stopping.promise;
     const stopping = settleable();
     this.#stopping = stopping;
-    for (const channel of [...this.#channels]) observe(this.logger, 'shutdown', () => channel.shutdown());
+    for (const channel of [...this.#channels]) {
+      this.#observe(`${channel.constructor.name}.shutdown`, channel, () => channel.shutdown());
+    }
     const abortAll = () => {
       for (const channel of [...this.#channels]) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
     };
@@ -162,15 +218,57 @@ export class Engine {
     return { [Symbol.dispose]: forget };
   }
 
+  /** `stop()` at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
   /** For channels: counts `channel` as open. */
   addChannel(channel: Channel): void {
     this.#channels.add(channel);
+    if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ channel });
   }
 
-  /** For channels: counts `channel` as closed. */
-  removeChannel(channel: Channel): void {
-    this.#channels.delete(channel);
+  /** For channels: counts `channel` as closed; `reason` is what its `onClose` got. */
+  removeChannel(channel: Channel, reason: InseamError | null): void {
+    if (!this.#channels.delete(channel)) return;
+    this.unwatch(channel);
+    if (reason !== null) this.counters.errors++;
+    if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ channel, reason });
     if (this.#channels.size === 0) this.#stopped();
+  }
+
+  /**
+   * For channels: calls `channel.checkTimeouts` from time to time until it is removed, at least four times in `shortestMs`. One sweep
+   * serves all of them, so a timeout costs no timer.
+   */
+  watch(channel: Channel, shortestMs: number): void {
+    this.#watched.add(channel);
+    const everyMs = Math.max(LOOP_TICK_MS, Math.min(ENGINE_LIMITS.sweepMs, shortestMs / 4));
+    if (everyMs >= this.#sweepMs) return;
+    this.#sweep?.cancel();
+    this.#sweepMs = everyMs;
+    this.#sweep = this.cycle(everyMs, this.#checkTimeouts);
+  }
+
+  /** For channels: ends `watch`. */
+  unwatch(channel: Channel): void {
+    if (!this.#watched.delete(channel) || this.#watched.size > 0) return;
+    this.#sweep?.cancel();
+    this.#sweep = null;
+    this.#sweepMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** For channels: user code failed; `message` says where. */
+  report(error: unknown, message: string, channel: Channel | null): void {
+    this.counters.errors++;
+    if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ error, message, channel });
+    try {
+      this.onError(error, message, channel);
+    } catch (second) {
+      this.logger.error('Engine.onError threw', second);
+      this.logger.error(message, error);
+    }
   }
 
   /** For streams: flushes `stream` when the work of this turn is done, so that many small writes leave as one. */
@@ -184,11 +282,33 @@ export class Engine {
     for (const stream of streams) stream.flush();
   };
 
-  readonly #reportTimer = (error: unknown): void => this.logger.error('a timer threw', error);
+  readonly #reportTimer = (error: unknown): void => this.report(error, 'a timer threw', null);
+
+  readonly #checkTimeouts = (): void => {
+    for (const channel of this.#watched) {
+      try {
+        channel.checkTimeouts(this.#latestPollTime);
+      } catch (error) {
+        this.report(error, `${channel.constructor.name}.checkTimeouts threw`, channel);
+      }
+    }
+  };
+
+  /** Runs user code: a throw or a rejected promise is reported, never fatal. */
+  #observe(where: string, channel: Channel | null, call: () => unknown): void {
+    try {
+      const result = call();
+      if (isThenable(result)) {
+        result.then(undefined, (error) => this.report(error, `${where} rejected`, channel));
+      }
+    } catch (error) {
+      this.report(error, `${where} threw`, channel);
+    }
+  }
 
   #bind<A extends unknown[]>(fn: (...args: A) => unknown, args: A): () => void {
     if (typeof fn !== 'function') throw usageError('ENGINE_FUNCTION');
-    return () => observe(this.logger, 'a timer', () => fn(...args));
+    return () => this.#observe('a timer', null, () => fn(...args));
   }
 
   #handle(timer: Timer): TimerHandle {
@@ -221,6 +341,10 @@ export class Engine {
 
   readonly #wake = (): void => {
     this.#cancelWake = null;
+    if (this.#wakeAt !== Number.NEGATIVE_INFINITY) {
+      this.#loopLagMs = Math.max(0, this.clock.now() - this.#wakeAt);
+      this.#maxLoopLagMs = Math.max(this.#maxLoopLagMs, this.#loopLagMs);
+    }
     this.#wakeAt = Number.POSITIVE_INFINITY;
     this.poll();
   };

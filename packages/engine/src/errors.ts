@@ -21,30 +21,63 @@ export type TransportPhase = 'listen' | 'connect' | 'tls' | 'read' | 'write' | '
 
 export const ENGINE_ERRORS = Object.freeze({
   ENGINE_ADDRESS: {
-    message: 'not an address: give a port, [host, port], { host, port } or a Unix socket path',
+    message:
+      'not an address: give a port, [host, port], { host, port }, a Unix socket path, { fd } or a listening net.Server',
   },
   ENGINE_BUFFER_SIZE: { message: 'bufferSize must be a whole number of bytes above 0' },
-  ENGINE_DATA: { message: 'data must be a string or a Uint8Array' },
-  ENGINE_FUNCTION: { message: 'a timer needs a function to call' },
-  ENGINE_NOT_CONNECTED: { message: 'write() needs a connected stream: wait for onConnect' },
   ENGINE_CONNECTION_CLASS: {
     message: 'ConnectionClass must be Stream or a subclass that hands its options on to super()',
   },
-  ENGINE_OPTION: { message: 'an option is unknown or has a value that it does not take' },
-  ENGINE_READ_DELIMITER: {
-    message: 'readDelimiter must be null, a non-empty string or Buffer, or a whole number of bytes above 0',
+  ENGINE_CUT: {
+    message:
+      "a delimiter's cut() must answer NEED_MORE or { data, consumed }, with consumed within the buffer",
   },
-  ENGINE_SERVER_IN_USE: { message: 'listen() was called already: a server listens once' },
+  ENGINE_DATA: { message: 'data must be a string or a Uint8Array' },
+  ENGINE_FILE: {
+    message: 'writeFile() takes a path, a FileHandle or a descriptor, and a range of whole bytes',
+  },
+  ENGINE_FUNCTION: { message: 'a timer needs a function to call' },
+  ENGINE_NOT_CONNECTED: { message: 'not connected yet: wait for onConnect' },
+  ENGINE_NO_REMOTE: { message: 'no address to send to: give one, or connect() first' },
+  ENGINE_OPTION: { message: 'an option is unknown or has a value that it does not take' },
+  ENGINE_PACK_FORMAT: {
+    message: 'writePacked() needs a Struct or NetStruct, as its first argument or as readDelimiter',
+  },
+  ENGINE_READ_DELIMITER: {
+    message:
+      'readDelimiter must be null, a non-empty string or Buffer, a whole number of bytes above 0, ' +
+      'a RegExp that matches no empty text, a Struct or NetStruct of some size, or an object with cut()',
+  },
+  ENGINE_READ_IN_USE: { message: 'the stream is read by another loop already' },
+  ENGINE_SERVER_IN_USE: { message: 'listen() was called already: it is called once' },
   ENGINE_STREAM_CLOSED: { message: 'this end has closed the stream already' },
   ENGINE_STREAM_IN_USE: { message: 'connect() was called already: a stream connects once' },
+  ENGINE_STRUCT_FORMAT: { message: 'not a struct format' },
+  ENGINE_STRUCT_SIZE: { message: 'these bytes are not of the size that the struct has' },
+  ENGINE_STRUCT_VALUE: { message: 'a value does not fit the struct' },
   ENGINE_TIMER_DELAY: { message: 'a delay must be a finite number of milliseconds above 0' },
+  ENGINE_TLS_IN_USE: { message: 'startTls() was called already' },
+  ENGINE_TLS_OPTION: { message: 'TLS cannot be set up with these options' },
+  ENGINE_TLS_TRANSPORT: { message: 'this transport cannot speak TLS' },
 
   ENGINE_CONNECT_FAILED: { message: 'could not connect', phase: 'connect' },
+  ENGINE_CONNECT_ABORTED: { message: 'connecting was aborted by its signal', phase: 'connect' },
+  ENGINE_CONNECT_TIMEOUT: { message: 'no connection within connectTimeoutMs', phase: 'timeout' },
   ENGINE_LISTEN_FAILED: { message: 'could not listen', phase: 'listen' },
+  ENGINE_CLOSE_TIMEOUT: { message: 'the peer took nothing of what was left to send', phase: 'timeout' },
   ENGINE_CONNECTION_LOST: { message: 'the connection was lost', phase: 'read' },
+  ENGINE_FILE_FAILED: { message: 'a file could not be sent', phase: 'write' },
+  ENGINE_IDLE_TIMEOUT: { message: 'nothing came or went for idleTimeoutMs', phase: 'timeout' },
+  ENGINE_READ_TIMEOUT: { message: 'nothing came for readTimeoutMs', phase: 'timeout' },
+  ENGINE_WRITE_TIMEOUT: { message: 'the peer took nothing for writeTimeoutMs', phase: 'timeout' },
+  ENGINE_RECEIVE_FAILED: { message: 'datagrams could not be received', phase: 'read' },
+  ENGINE_SEND_FAILED: { message: 'a datagram could not be sent', phase: 'write' },
   ENGINE_STOP_TIMEOUT: { message: 'still open when stopTimeoutMs had passed', phase: 'timeout' },
+  ENGINE_TLS_HANDSHAKE: { message: 'the TLS handshake failed', phase: 'tls' },
 
-  ENGINE_BUFFER_OVERFLOW: { message: 'the peer sent more than bufferSize without a delimiter' },
+  ENGINE_BUFFER_OVERFLOW: { message: 'the peer sent a piece longer than bufferSize' },
+  ENGINE_STRUCT_LENGTH: { message: 'the peer sent a length below 0' },
+  ENGINE_PROXY_HEADER: { message: 'no valid PROXY protocol header', section: 'PROXY protocol §2' },
 } as const satisfies Record<string, ErrorEntry>);
 
 export type EngineErrorCode = keyof typeof ENGINE_ERRORS;
@@ -91,23 +124,27 @@ function text(code: EngineErrorCode, detail: string | undefined): string {
 }
 
 /** A UsageError of this package; `detail` is appended in brackets. */
-export function usageError(code: EngineErrorCode, detail?: string): UsageError {
-  return new UsageError(code, text(code, detail));
+export function usageError(code: EngineErrorCode, detail?: string, cause?: unknown): UsageError {
+  return new UsageError(code, text(code, detail), cause === undefined ? undefined : { cause });
 }
 
-/** A TransportError of this package whose detail is the operating system's own message. */
-export function transportError(code: EngineErrorCode, cause?: Error): TransportError {
+/** A TransportError of this package; its detail is the cause's own message, unless that says too much. */
+export function transportError(
+  code: EngineErrorCode,
+  cause?: Error,
+  detail = cause?.message,
+): TransportError {
   const entry: ErrorEntry = ENGINE_ERRORS[code];
   return new TransportError(
     code,
-    text(code, cause?.message),
+    text(code, detail),
     entry.phase ?? 'read',
     cause === undefined ? undefined : { cause },
   );
 }
 
-/** A ProtocolError of this package. */
-export function protocolError(code: EngineErrorCode): ProtocolError {
+/** A ProtocolError of this package; `detail` is appended in brackets. */
+export function protocolError(code: EngineErrorCode, detail?: string): ProtocolError {
   const entry: ErrorEntry = ENGINE_ERRORS[code];
-  return new ProtocolError(code, entry.message, entry.section);
+  return new ProtocolError(code, text(code, detail), entry.section);
 }

@@ -1,17 +1,24 @@
 /**
  * @inseam/engine: an engine for protocols of your own. In reading order:
  *
- *     engine.ts          timers, open channels, start and stop      timer-queue.ts, clock.ts
+ *     engine.ts          timers, open channels, start and stop      timer-queue.ts, clock.ts, diagnostics.ts
  *     channel.ts         how user code is called                    logger.ts, container.ts
- *     stream.ts          one connection: the class to subclass      read-buffer.ts, write-queue.ts
- *     server.ts          accepts, and makes a Stream of each        address.ts
- *     transport.ts       the door to the operating system           transports/
+ *     stream.ts          one connection: the class to subclass      stream/
+ *     delimiters/        how input is cut into pieces               byte-window.ts
+ *     server.ts          accepts, and makes a Stream of each        address.ts, proxy/
+ *     datagram.ts        UDP                                        datagram-server.ts
+ *     transport.ts       the door to the operating system           transports/, tls/, resolver.ts
  */
-export type { Address } from './address.js';
+export type { Address, ListenAddress } from './address.js';
+export { NEED_MORE } from './byte-window.js';
 export { Channel, isThenable } from './channel.js';
 export { Clock } from './clock.js';
 export { container, type DependencyContainer } from './container.js';
-export { Engine, type StopOptions, type TimerHandle } from './engine.js';
+export { NetStruct } from './delimiters/net-struct.js';
+export type { Cut, Cutter, ReadDelimiter } from './delimiters/read-delimiter.js';
+export { Struct } from './delimiters/struct.js';
+export type { PackValue, StructValue } from './delimiters/struct-letters.js';
+export { Engine, type EngineStats, type StopOptions, type TimerHandle } from './engine.js';
 export {
   ENGINE_ERRORS,
   type EngineErrorCode,
@@ -25,7 +32,15 @@ export {
 export { ENGINE_LIMITS } from './limits.js';
 export { Logger } from './logger.js';
 export { requireOptions } from './options.js';
-export type { ReadDelimiter } from './read-delimiter.js';
+export { Resolver } from './resolver.js';
 export { type ConnectionClass, type ListenOptions, Server, type ServerOptions } from './server.js';
-export { Stream, type StreamOptions, type StreamOwner } from './stream.js';
+export type { FileInput, FileRange } from './stream/file-source.js';
+export { type ConnectOptions, Stream, type StreamOptions, type StreamOwner } from './stream.js';
+export type {
+  TlsCertificate,
+  TlsClientOptions,
+  TlsContextOptions,
+  TlsServerOptions,
+  TlsSession,
+} from './tls/tls-options.js';
 export type { StreamAddress, Transport, TransportSink } from './transport.js';

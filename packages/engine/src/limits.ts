@@ -5,8 +5,15 @@
 export const ENGINE_LIMITS = Object.freeze({
   /** Bytes kept for a delimiter that has not come. 64 KiB, as in Pants; a number delimiter raises it to itself. */
   bufferSize: 65_536,
-  /** Bytes queued for the peer at which `write` answers false, and the most handed to the system at once. */
+  /**
+   * Bytes queued for the peer at which `write` answers false, and the most handed to the system at once. The low water mark, at
+   * which `drained()` resolves, is a quarter of it.
+   */
   highWaterMark: 65_536,
+  /** How long `connect` may take, name, connection and TLS handshake together, also of an accepted connection. 30 s. */
+  connectTimeoutMs: 30_000,
+  /** How long one address of a host is tried alone before the next one joins in (RFC 8305 §5). */
+  attemptDelayMs: 250,
   /** Connections of one server that are served at once; further ones wait unread. Far above a default `ulimit -n`. */
   maxConnections: 65_536,
   /** Connections that wait in the kernel, and again in a full server. 1024, as in Pants; further ones are refused. */
@@ -17,6 +24,12 @@ export const ENGINE_LIMITS = Object.freeze({
   lingerTimeoutMs: 2_000,
   /** Bytes discarded meanwhile: a client in the middle of a usual upload gets to read its answer. */
   lingerBytes: 16 * 1024 * 1024,
+  /** How often timeouts are looked at, or four times in the shortest of them. */
+  sweepMs: 1_000,
+  /** How long the unfinished piece of a datagram's sender is kept when nothing more comes from it. */
+  senderTimeoutMs: 60_000,
+  /** Senders of datagrams with an unfinished piece; the one that was silent longest is dropped for a new one. */
+  maxSenders: 1_024,
   /** How long `stop()` waits for work in flight; the patience of the usual process managers. */
   stopTimeoutMs: 10_000,
 });

@@ -13,3 +13,9 @@ export function requireOptions(options: object, known: readonly string[]): void 
     if (!known.includes(name)) throw usageError('ENGINE_OPTION', `"${name}"; there are ${known.join(', ')}`);
   }
 }
+
+/** Throws UsageError unless `ms` is a number of milliseconds above 0, Infinity included; answers it. */
+export function requireMilliseconds(name: string, ms: number): number {
+  if (typeof ms === 'number' && ms > 0) return ms;
+  throw usageError('ENGINE_OPTION', `${name}: ${ms}`);
+}

@@ -1,15 +1,26 @@
 /** Server: accepts connections and makes a Stream of each. */
-import { type Address, parseAddress } from './address.js';
+import { isIP } from 'node:net';
+import {
+  type HostAddress,
+  type ListenAddress,
+  type ParsedListenAddress,
+  parseListenAddress,
+} from './address.js';
 import { Channel } from './channel.js';
 import type { DependencyContainer } from './container.js';
+import { diagnostics } from './diagnostics.js';
 import type { Engine } from './engine.js';
 import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { requireOptions } from './options.js';
+import { requireMilliseconds, requireOptions } from './options.js';
 import { partsOf } from './parts.js';
+import { ProxiedTransport } from './proxy/proxied-transport.js';
+import { TrustedAddresses } from './proxy/trusted-addresses.js';
 import { Stream, type StreamOptions } from './stream.js';
+import { acceptorOf } from './tls/tls-acceptor.js';
+import type { TlsServerOptions } from './tls/tls-options.js';
 import type { StreamAddress, Transport } from './transport.js';
-import { SocketListener } from './transports/socket-listener.js';
+import { type ListenerOptions, type ListenerSink, SocketListener } from './transports/socket-listener.js';
 
 /** What a Server makes of a connection: `Stream` or a subclass of it. */
 export type ConnectionClass<S extends Stream = Stream> = new (options: StreamOptions) => S;
@@ -23,34 +34,61 @@ export interface ServerOptions<S extends Stream = Stream> {
   container?: DependencyContainer | undefined;
   /** Connections served at once; further ones wait, unread. Default 65,536. */
   maxConnections?: number | undefined;
+  /** How long a PROXY header and a TLS handshake may take before `onConnect`. Default 30,000; Infinity for no limit. */
+  connectTimeoutMs?: number | undefined;
+  /**
+   * The proxies that say whose connection it is by a PROXY protocol header, version 1 or 2: addresses, CIDR ranges, 'loopback',
+   * 'linklocal', 'uniquelocal', 'unix'. A header is demanded from them, and read from nobody else. Default: none.
+   */
+  proxyProtocol?: readonly string[] | undefined;
 }
 
 export interface ListenOptions {
   /** Connections that may wait to be accepted. Default 1024. */
   backlog?: number | undefined;
+  /** The permissions of a Unix socket's file, as 0o660. Default: what the umask leaves. */
+  mode?: number | undefined;
+  /** Whether every IPv6 address ('::') leaves out the IPv4 ones. Default false. */
+  ipv6Only?: boolean | undefined;
 }
+
+const OPTIONS = [
+  'ConnectionClass',
+  'engine',
+  'container',
+  'maxConnections',
+  'connectTimeoutMs',
+  'proxyProtocol',
+];
 
 export class Server<S extends Stream = Stream> extends Channel {
   readonly ConnectionClass: ConnectionClass<S>;
   readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
   readonly #channels = new Set<S>();
   /** Accepted above the limit: unread until a place is free. */
   #waiting: Transport[] = [];
-  #listener: SocketListener | null = null;
+  /** One, or one for each address of a host name. */
+  #listeners: SocketListener[] = [];
   #state: 'idle' | 'listening' | 'closed' = 'idle';
   #backlog: number = ENGINE_LIMITS.backlog;
+  readonly #proxies: TrustedAddresses | null;
+  #tls: TlsServerOptions | null = null;
 
   constructor(options: ServerOptions<S> = {}) {
-    requireOptions(options, ['ConnectionClass', 'engine', 'container', 'maxConnections']);
+    requireOptions(options, OPTIONS);
     const { engine, logger } = partsOf({ engine: options.engine, container: options.container });
     super(engine, logger);
+    const { maxConnections, connectTimeoutMs, proxyProtocol } = options;
     this.ConnectionClass =
       options.ConnectionClass ?? (Stream as ConnectionClass<Stream> as ConnectionClass<S>);
-    this.maxConnections = options.maxConnections ?? ENGINE_LIMITS.maxConnections;
-    if (!(Number.isInteger(this.maxConnections) && this.maxConnections > 0)) {
-      throw usageError('ENGINE_OPTION', `maxConnections: ${this.maxConnections}`);
-    }
     if (typeof this.ConnectionClass !== 'function') throw usageError('ENGINE_CONNECTION_CLASS');
+    this.maxConnections = requireCount('maxConnections', maxConnections ?? ENGINE_LIMITS.maxConnections);
+    this.connectTimeoutMs = requireMilliseconds(
+      'connectTimeoutMs',
+      connectTimeoutMs ?? ENGINE_LIMITS.connectTimeoutMs,
+    );
+    this.#proxies = proxyProtocol === undefined ? null : new TrustedAddresses(proxyProtocol);
   }
 
   /** The open connections. */
@@ -62,9 +100,14 @@ export class Server<S extends Stream = Stream> extends Channel {
     return this.#state === 'listening';
   }
 
-  /** Where the server listens, with the port that the system chose for port 0; null when it does not listen. */
+  /** Whether connections that come now speak TLS. */
+  get tlsEnabled(): boolean {
+    return this.#tls !== null;
+  }
+
+  /** Where the server listens, with the port that the system chose for port 0; null when it does not listen. Of several addresses, the first. */
   get localAddress(): StreamAddress | null {
-    return this.#listener?.address ?? null;
+    return this.#listeners[0]?.address ?? null;
   }
 
   /** The TCP port, with what the system chose for port 0; null when the server does not listen on one. */
@@ -78,33 +121,43 @@ export class Server<S extends Stream = Stream> extends Channel {
     return undefined;
   }
 
-  /** A connection has come; answer false to refuse it. */
+  /** A connection has come; answer false to refuse it. Its `remoteAddress` is the system's, not a PROXY header's. */
   onAccept(_transport: Transport): boolean {
     return true;
   }
 
   /**
-   * Listens on `address` and resolves to the server. Rejects with UsageError for a bad address or a second call,
+   * Speaks TLS on every connection that comes from now on: `onConnect` waits for the handshake. Called again, before or while the server listens,
+   * it sets new certificates; connections that stand keep theirs. Throws UsageError for options that cannot work.
+   */
+  startTls(options: TlsServerOptions): this {
+    acceptorOf(options);
+    this.#tls = options;
+    return this;
+  }
+
+  /**
+   * Listens on `address` and resolves to the server: a port on every address of both families, a host name on each of its addresses,
+   * a path, where a leftover file that nobody answers on is replaced. Rejects with UsageError for a bad address or a second call,
    * with TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where that is not to be had.
    */
-  async listen(address: Address, options: ListenOptions = {}): Promise<this> {
-    const parsed = parseAddress(address);
-    const backlog = checkBacklog(options);
+  async listen(address: ListenAddress, options: ListenOptions = {}): Promise<this> {
+    const parsed = parseListenAddress(address);
+    const checked = checkOptions(options);
     if (this.#state !== 'idle') throw usageError('ENGINE_SERVER_IN_USE');
     this.#state = 'listening';
-    this.#backlog = backlog;
+    this.#backlog = checked.backlog;
     this.engine.addChannel(this);
     try {
-      const listener = await SocketListener.listen(parsed, backlog, {
-        onTransport: (transport) => this.accept(transport),
-        onError: (error) => this.logger.warn('a connection could not be accepted', error),
-      });
+      const listeners = await this.#listenOnAll(parsed, checked);
       // close() may have come meanwhile.
-      if (!this.listening) listener.close();
-      else this.#listener = listener;
+      if (this.listening) this.#listeners = listeners;
+      else for (const listener of listeners) listener.close();
     } catch (error) {
-      this.#state = 'idle';
-      this.engine.removeChannel(this);
+      if (this.listening) {
+        this.#state = 'idle';
+        this.engine.removeChannel(this, null);
+      }
       throw transportError('ENGINE_LISTEN_FAILED', error as Error);
     }
     if (this.listening) this.notify('onListen', () => this.onListen());
@@ -127,10 +180,10 @@ export class Server<S extends Stream = Stream> extends Channel {
     this.#state = 'closed';
     for (const transport of this.#waiting) transport.abort();
     this.#waiting = [];
-    this.#listener?.close();
+    for (const listener of this.#listeners) listener.close();
     if (!wasListening) return;
     this.notify('onClose', () => this.onClose(null));
-    this.engine.removeChannel(this);
+    this.engine.removeChannel(this, null);
   }
 
   /** Stops listening and closes every connection at once. */
@@ -141,10 +194,10 @@ export class Server<S extends Stream = Stream> extends Channel {
 
   /** Whether listening holds the process; it does at first. */
   ref(): void {
-    this.#listener?.ref();
+    for (const listener of this.#listeners) listener.ref();
   }
   unref(): void {
-    this.#listener?.unref();
+    for (const listener of this.#listeners) listener.unref();
   }
 
   /** For streams: `stream` is closed, and its place is free. */
@@ -163,8 +216,12 @@ export class Server<S extends Stream = Stream> extends Channel {
       transport.abort();
       return null;
     }
+    this.engine.counters.accepted++;
     this.#channels.add(stream);
-    stream.attach(transport);
+    if (diagnostics.accept.hasSubscribers) diagnostics.accept.publish({ stream, server: this });
+    if (this.#tls !== null) stream.startTls(this.#tls);
+    const isProxied = this.#proxies?.includes(transport.remoteAddress) ?? false;
+    stream.attach(isProxied ? new ProxiedTransport(transport) : transport);
     return stream;
   }
 
@@ -181,11 +238,60 @@ export class Server<S extends Stream = Stream> extends Channel {
       return null;
     }
   }
+
+  async #listenOnAll(address: ParsedListenAddress, options: ListenerOptions): Promise<SocketListener[]> {
+    const sink: ListenerSink = {
+      onTransport: (transport) => this.accept(transport),
+      onError: (error) => this.logger.warn('a connection could not be accepted', error),
+    };
+    if (!('host' in address) || address.host === null || isIP(address.host) !== 0) {
+      return [await SocketListener.listen(address, options, sink)];
+    }
+    const resolved = await this.engine.dialParts.resolver.resolve(address.host);
+    const hosts = new Set(resolved.map((one) => one.address));
+    return listenOnHosts([...hosts], address.port, (place) => SocketListener.listen(place, options, sink));
+  }
 }
 
-function checkBacklog(options: ListenOptions): number {
-  requireOptions(options, ['backlog']);
-  const { backlog = ENGINE_LIMITS.backlog } = options;
-  if (Number.isInteger(backlog) && backlog > 0) return backlog;
-  throw usageError('ENGINE_OPTION', `backlog: ${backlog}`);
+/** An address that a name has and this machine lacks, as ::1 where there is no IPv6, does not matter beside one that works. */
+const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+/** Listens on one port of every host, the first one's where the system chooses it. All or none. */
+async function listenOnHosts(
+  hosts: readonly string[],
+  port: number,
+  listen: (place: HostAddress) => Promise<SocketListener>,
+): Promise<SocketListener[]> {
+  const listeners: SocketListener[] = [];
+  let absent: unknown = new Error('the name has no address');
+  for (const host of hosts) {
+    const first = listeners[0]?.address;
+    try {
+      listeners.push(
+        await listen({ host, port: first !== undefined && 'port' in first ? first.port : port }),
+      );
+    } catch (error) {
+      absent = error;
+      if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) continue;
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+  }
+  if (listeners.length === 0) throw absent;
+  return listeners;
+}
+
+function checkOptions(options: ListenOptions): ListenerOptions {
+  requireOptions(options, ['backlog', 'mode', 'ipv6Only']);
+  const { backlog = ENGINE_LIMITS.backlog, mode = null, ipv6Only = false } = options;
+  if (mode !== null && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+    throw usageError('ENGINE_OPTION', `mode: ${mode}`);
+  }
+  if (typeof ipv6Only !== 'boolean') throw usageError('ENGINE_OPTION', `ipv6Only: ${ipv6Only}`);
+  return { backlog: requireCount('backlog', backlog), mode, ipv6Only };
+}
+
+function requireCount(name: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw usageError('ENGINE_OPTION', `${name}: ${value}`);
 }

@@ -3,6 +3,9 @@
  * socket; whatever passes `transportContract` in `@inseam/engine/testing` can stand behind it.
  */
 
+import type { TlsHandshake } from './tls/tls-handshake.js';
+import type { TlsSession } from './tls/tls-options.js';
+
 /** Where the other or this end of a connection is; null where there is no such address. */
 export type StreamAddress =
   | { readonly host: string; readonly port: number; readonly family: 4 | 6 }
@@ -16,6 +19,8 @@ export interface TransportSink {
   onChunk(chunk: Buffer): void;
   /** Everything given to `write` has been handed to the system. */
   onDrain(): void;
+  /** The handshake that `startTls` began has succeeded. */
+  onSecure(): void;
   /** The peer has finished sending; it may still read. */
   onEnd(): void;
   /** All is over, exactly once; `error` is what ended it, null when both sides finished or we aborted. */
@@ -28,6 +33,9 @@ export interface Transport {
   /** Bytes given to `write` that the system has not taken. */
   readonly pendingBytes: number;
 
+  /** What TLS has agreed on, null without it. */
+  readonly tls: TlsSession | null;
+
   /** Gives the transport its owner and lets bytes come. Called once. */
   open(sink: TransportSink): void;
   /**
@@ -38,6 +46,11 @@ export interface Transport {
   /** Between `cork` and `uncork`, writes may be gathered into one. */
   cork(): void;
   uncork(): void;
+  /**
+   * Goes on in TLS, beginning with `leftover`, which was read already. Called when `pendingBytes` is 0; nothing is written until `onSecure`
+   * has been told, and `onClose` says that the handshake failed. Throws UsageError (`ENGINE_TLS_TRANSPORT`) where there is no TLS.
+   */
+  startTls(handshake: TlsHandshake, leftover: Buffer): void;
   /** Stops and restarts `onChunk`. A paused transport lets the peer feel it. */
   pause(): void;
   resume(): void;

@@ -36,7 +36,7 @@ const refused: { name: string; address: unknown; detail: string }[] = [
     detail: "'localhost:80': a path has a slash in it",
   },
   { name: 'a port as text beside a host', address: ['localhost', '80'], detail: "port '80'" },
-  { name: 'a host that is no text', address: { host: 1, port: 80 }, detail: '1' },
+  { name: 'a host that is no text', address: { host: 1, port: 80 }, detail: 'host 1' },
   { name: 'a host without a port', address: { host: 'localhost' }, detail: "{ host: 'localhost' }" },
   { name: 'three elements', address: ['localhost', 80, 1], detail: "[ 'localhost', 80, 1 ]" },
   { name: 'an empty text', address: '', detail: "'': a path has a slash in it" },

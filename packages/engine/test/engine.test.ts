@@ -19,7 +19,7 @@ class TestChannel extends Channel {
     this.finish();
   }
   finish(): void {
-    this.engine.removeChannel(this);
+    this.engine.removeChannel(this, null);
   }
 }
 
@@ -298,7 +298,7 @@ describe('Engine', () => {
       const good = new TestChannel(engine);
       const stopped = engine.stop();
       expect(good.log.events).to.deep.equal(['close']);
-      expect(reports.take()).to.deep.equal(['error: shutdown threw: no']);
+      expect(reports.take()).to.deep.equal(['error: TestChannel.shutdown threw: no']);
       bad.finish();
       good.finish();
       await stopped;

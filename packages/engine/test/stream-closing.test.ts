@@ -273,7 +273,7 @@ describe('Stream, closing', () => {
     expect(stream.connected).to.equal(true);
     clock.advance(1);
     await settled();
-    expect(stream.log.events).to.deep.equal(['connect', 'close']);
+    expect(stream.log.events).to.deep.equal(['connect', 'close ENGINE_CLOSE_TIMEOUT']);
   });
 
   it('close goes on for a peer that takes something from time to time', async () => {

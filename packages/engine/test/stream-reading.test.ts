@@ -150,15 +150,31 @@ describe('Stream, reading', () => {
       expect(test.reports.take()).to.deep.equal(['warn: RecordingStream failed: ENGINE_BUFFER_OVERFLOW']);
     });
 
-    it('counts what is left after cutting', async () => {
+    it('counts pieces, not what comes together', async () => {
       const test = newEngine();
       const { stream, far } = connect(test.engine);
       stream.readDelimiter = '\n';
       stream.bufferSize = 3;
-      far.write('long line\nabc');
+      far.write('one\ntwo\nsix\nten');
       await settled();
-      expect(stream.log.events).to.deep.equal(['connect', 'read long line']);
+      expect(stream.log.events).to.deep.equal(['connect', 'read one', 'read two', 'read six']);
       await done(stream, test);
+    });
+
+    it('is the same for a piece that has come whole', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine);
+      stream.readDelimiter = '\n';
+      stream.bufferSize = 3;
+      far.write('a\nfour\n');
+      await stream.log.until('close');
+      expect(stream.log.events).to.deep.equal([
+        'connect',
+        'read a',
+        'overflow ENGINE_BUFFER_OVERFLOW',
+        'close ENGINE_BUFFER_OVERFLOW',
+      ]);
+      expect(test.reports.take()).to.deep.equal(['warn: RecordingStream failed: ENGINE_BUFFER_OVERFLOW']);
     });
 
     it('a number delimiter raises bufferSize to itself', async () => {

@@ -2,7 +2,7 @@
 import type { TransportSink } from '../transport.js';
 
 export class RecordingSink implements TransportSink {
-  /** 'open', 'drain', 'end' and 'close' or 'close: message', in order; chunks are in `bytes`. */
+  /** 'open', 'secure', 'drain', 'end' and 'close' or 'close: message', in order; chunks are in `bytes`. */
   readonly events: string[] = [];
   readonly #chunks: Buffer[] = [];
   #watchers: (() => void)[] = [];
@@ -28,6 +28,9 @@ export class RecordingSink implements TransportSink {
   }
   onDrain(): void {
     this.#record('drain');
+  }
+  onSecure(): void {
+    this.#record('secure');
   }
   onEnd(): void {
     this.#record('end');

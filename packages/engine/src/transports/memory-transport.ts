@@ -1,4 +1,5 @@
 /** Two transports joined in memory: what tests and in-process clients use instead of a network. */
+import { usageError } from '../errors.js';
 import type { StreamAddress, Transport, TransportSink } from '../transport.js';
 
 /** Makes both ends of a connection. What one end writes, the other reads in a later microtask. */
@@ -15,6 +16,7 @@ export function memoryPair(
 export class MemoryTransport implements Transport {
   readonly remoteAddress: StreamAddress | null;
   readonly localAddress = null;
+  readonly tls = null;
   #peer: MemoryTransport | null = null;
   #sink: TransportSink | null = null;
   /** Written here and not yet read by the peer. */
@@ -53,6 +55,10 @@ export class MemoryTransport implements Transport {
     this.#outbox.push(chunk);
     this.#pendingBytes += chunk.length;
     this.#deliverSoon();
+  }
+
+  startTls(): void {
+    throw usageError('ENGINE_TLS_TRANSPORT');
   }
 
   cork(): void {}

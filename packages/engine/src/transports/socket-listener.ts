@@ -1,8 +1,10 @@
 /** Listening TCP and Unix sockets, through Node's net.Server. */
-import { createServer, type Server as NetServer } from 'node:net';
-import type { ParsedAddress } from '../address.js';
+import { chmodSync } from 'node:fs';
+import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
+import type { ParsedListenAddress } from '../address.js';
 import type { StreamAddress, Transport } from '../transport.js';
 import { SocketTransport } from './socket-transport.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 /** What a listener tells its one owner. */
 export interface ListenerSink {
@@ -11,43 +13,54 @@ export interface ListenerSink {
   onError(error: Error): void;
 }
 
+export interface ListenerOptions {
+  readonly backlog: number;
+  /** Without it, every IPv6 address (`::`) means every IPv4 address, too. */
+  readonly ipv6Only: boolean;
+  /** The permissions of a Unix socket's file; null leaves them to the umask. */
+  readonly mode: number | null;
+}
+
 export class SocketListener {
   readonly #server: NetServer;
+  readonly #onConnection: (socket: Socket) => void;
   readonly address: StreamAddress;
 
-  private constructor(server: NetServer, address: StreamAddress) {
+  private constructor(server: NetServer, sink: ListenerSink) {
     this.#server = server;
-    this.address = address;
-  }
-
-  /** Listens on `address`; rejects with the system's error. `sink` gets each connection, unread. */
-  static async listen(address: ParsedAddress, backlog: number, sink: ListenerSink): Promise<SocketListener> {
-    const path = 'path' in address ? address.path : null;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+    this.address = addressOf(server);
+    const path = 'path' in this.address ? this.address.path : null;
+    this.#onConnection = (socket) => {
       const transport = SocketTransport.accepted(socket, path);
       if (transport !== null) sink.onTransport(transport);
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(toOptions(address, backlog), () => {
-        server.removeListener('error', reject);
-        // An accept that fails, for want of descriptors say, fails alone: the next one may do.
-        server.on('error', (error) => sink.onError(error));
-        resolve();
-      });
-    });
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') return new SocketListener(server, { path: path ?? '' });
-    return new SocketListener(server, {
-      host: bound.address,
-      port: bound.port,
-      family: bound.family === 'IPv6' ? 6 : 4,
-    });
+    };
+    server.on('connection', this.#onConnection);
+    // An accept that fails, for want of descriptors say, fails alone: the next one may do.
+    server.on('error', (error) => sink.onError(error));
+  }
+
+  /**
+   * Listens on `address`; rejects with the system's error. A Unix socket's file that nobody answers on is replaced. A net.Server
+   * becomes the listener's own. `sink` gets each connection, unread.
+   */
+  static async listen(
+    address: ParsedListenAddress,
+    options: ListenerOptions,
+    sink: ListenerSink,
+  ): Promise<SocketListener> {
+    if ('netServer' in address) return new SocketListener(address.netServer, sink);
+    try {
+      return new SocketListener(await listen(address, options), sink);
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && 'path' in address;
+      if (!isTaken || !(await removeStaleSocket(address.path))) throw error;
+      return new SocketListener(await listen(address, options), sink);
+    }
   }
 
   /** Stops listening; connections that were accepted stay. */
   close(): void {
-    this.#server.close();
+    this.#server.off('connection', this.#onConnection).close();
   }
 
   ref(): void {
@@ -59,9 +72,35 @@ export class SocketListener {
   }
 }
 
-function toOptions(address: ParsedAddress, backlog: number) {
+type ToBind = Exclude<ParsedListenAddress, { netServer: NetServer }>;
+
+function listen(address: ToBind, options: ListenerOptions): Promise<NetServer> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(toOptions(address, options), () => {
+      server.off('error', reject);
+      try {
+        if ('path' in address && options.mode !== null) chmodSync(address.path, options.mode);
+        resolve(server);
+      } catch (error) {
+        server.close();
+        reject(error);
+      }
+    });
+  });
+}
+
+function toOptions(address: ToBind, { backlog, ipv6Only }: ListenerOptions): ListenOptions {
+  if ('fd' in address) return { fd: address.fd, backlog } as ListenOptions;
   if ('path' in address) return { path: address.path, backlog };
-  return address.host === null
-    ? { port: address.port, backlog }
-    : { port: address.port, host: address.host, backlog };
+  const { host, port } = address;
+  if (host !== null) return { port, host, backlog, ipv6Only };
+  return ipv6Only ? { port, host: '::', backlog, ipv6Only } : { port, backlog };
+}
+
+function addressOf(server: NetServer): StreamAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') return { path: bound ?? '' };
+  return { host: bound.address, port: bound.port, family: bound.family === 'IPv6' ? 6 : 4 };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Address, Transport } from '@inseam/engine';
+import { type Address, Engine, type Transport } from '@inseam/engine';
 import {
   memoryPair,
   RecordingSink,
@@ -24,12 +24,19 @@ async function socketPair(address: Address): Promise<{ a: Transport; b: Transpor
   const acceptance = new Promise<Transport>((resolve) => {
     accepted = resolve;
   });
-  const listener = await SocketListener.listen(parseAddress(address), 8, {
-    onTransport: (transport) => accepted(transport),
-    onError: (error) => assert.fail(error),
-  });
+  const listener = await SocketListener.listen(
+    parseAddress(address),
+    { backlog: 8, ipv6Only: false, mode: null },
+    {
+      onTransport: (transport) => accepted(transport),
+      onError: (error) => assert.fail(error),
+    },
+  );
   const bound = listener.address;
-  const a = SocketTransport.dial('path' in bound ? bound : { host: '127.0.0.1', port: bound.port });
+  const a = SocketTransport.dial(
+    'path' in bound ? bound : { host: '127.0.0.1', port: bound.port },
+    Engine.instance().dialParts,
+  );
   const b = await acceptance;
   return { a, b, dispose: () => listener.close() };
 }

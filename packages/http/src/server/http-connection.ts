@@ -42,7 +42,6 @@ export class HTTPConnection extends Stream {
   /** Reading is paused because too much waits: requests behind this one, or responses the client does not take. */
   #isHeldBack = false;
   #handled = 0;
-  #received = 0;
   /** For HTTPRequest: when the latest chunk came, on the engine's clock. */
   receivedAt = 0;
   /** The Date line during one `#advance`, since asking for the time costs a tenth of a pipelined request. */
@@ -96,7 +95,7 @@ export class HTTPConnection extends Stream {
   // What the stream says --------------------------------------------------------------------------------------
 
   override onConnect(): void {
-    this.server.watch();
+    this.engine.watch(this, this.server.shortestTimeoutMs);
   }
 
   protected override onChunk(chunk: Buffer): void {
@@ -104,7 +103,6 @@ export class HTTPConnection extends Stream {
       super.onChunk(chunk);
       return;
     }
-    this.#received += chunk.length;
     this.receivedAt = this.engine.clock.now();
     this.#parser.push(chunk);
     this.#advance();
@@ -253,11 +251,13 @@ export class HTTPConnection extends Stream {
     else this.#refuse(httpError('HTTP_INCOMPLETE'));
   }
 
-  /** For HTTPServer's sweep: ends the connection if it has waited too long for what it waits for. */
-  checkTimeouts(now: number): void {
+  /** For the engine's sweep: ends the connection if it has waited too long for what it waits for. */
+  override checkTimeouts(now: number): void {
+    super.checkTimeouts(now);
+    if (!this.hasConnected || this.closed) return;
     const phase = this.#phase();
     // Bytes taken by the client, not bytes left: a handler that keeps pace leaves the same amount time and again.
-    const moved = phase === 'writing' ? this.bytesWritten - this.pendingBytes : this.#received;
+    const moved = phase === 'writing' ? this.bytesWritten - this.pendingBytes : this.bytesRead;
     const verdict = this.#timeouts.check(phase, this.#handled, moved, now);
     if (verdict === 'close') this.abort();
     else if (verdict !== null) this.#refuse(httpError(verdict));
@@ -298,11 +298,9 @@ export class HTTPConnection extends Stream {
     if (isAnswer) return;
     // Work that was given the request's signal ends so when the client leaves; any other failure is one.
     const isAbort = request.hasLeft && error instanceof Error && error.name === 'AbortError';
-    const level = isAbort ? 'debug' : 'error';
-    this.logger[level](
-      `the handler of ${request.method} ${request.path} failed`,
-      error ?? 'nothing was thrown',
-    );
+    const message = `the handler of ${request.method} ${request.path} failed`;
+    if (isAbort) this.logger.debug(message, error);
+    else this.engine.report(error ?? 'nothing was thrown', message, this);
   }
 
   #answerFailure(request: HTTPRequest, answer: HTTPError | null): void {

@@ -68,7 +68,7 @@ export class HTTPRequest {
   }
   /** 'http', or 'https' on an encrypted connection. */
   get scheme(): 'http' | 'https' {
-    return 'http';
+    return this.connection.tls === null ? 'http' : 'https';
   }
   get isSecure(): boolean {
     return this.scheme === 'https';

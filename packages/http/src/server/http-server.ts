@@ -1,13 +1,11 @@
 /** HTTPServer: a Server whose connections speak HTTP and hand each request to one handler. */
 import {
-  type Address,
   type DependencyContainer,
   type Engine,
+  type ListenAddress,
   type ListenOptions,
   requireOptions,
   Server,
-  type Stream,
-  type TimerHandle,
 } from '@inseam/engine';
 import { httpUsageError } from '../errors.js';
 import { HTTP_LIMITS, type HTTPLimits, MAX_REQUEST } from '../limits.js';
@@ -26,16 +24,26 @@ export interface HTTPServerOptions {
   limits?: { [K in keyof HTTPLimits]?: HTTPLimits[K] | undefined } | undefined;
   /** Connections served at once; further ones wait, unread. Default 65,536. */
   maxConnections?: number | undefined;
+  /** How long a PROXY header and a TLS handshake may take. Default 30,000. */
+  connectTimeoutMs?: number | undefined;
+  /** The proxies that say by a PROXY protocol header whose connection it is; see `Server`. */
+  proxyProtocol?: readonly string[] | undefined;
   /** The engine that counts the server and its connections. Default: the process's own. */
   engine?: Engine | undefined;
   /** Where the parts come from: a child of the project's container replaces some for this server only. */
   container?: DependencyContainer | undefined;
 }
 
-const OPTIONS = ['maxRequest', 'keepAlive', 'limits', 'maxConnections', 'engine', 'container'];
-
-/** Timeouts are looked at this often, in milliseconds, or four times in the shortest of them. */
-const SWEEP_MS = 1_000;
+const OPTIONS = [
+  'maxRequest',
+  'keepAlive',
+  'limits',
+  'maxConnections',
+  'connectTimeoutMs',
+  'proxyProtocol',
+  'engine',
+  'container',
+];
 
 export class HTTPServer extends Server<HTTPConnection> {
   /** The handler; it may be replaced while the server runs. */
@@ -43,8 +51,8 @@ export class HTTPServer extends Server<HTTPConnection> {
   readonly maxRequest: number;
   readonly keepAlive: boolean;
   readonly limits: Readonly<HTTPLimits>;
-  readonly #sweepMs: number;
-  #sweep: TimerHandle | null = null;
+  /** For connections: how closely the engine has to look at them. */
+  readonly shortestTimeoutMs: number;
 
   /** Throws UsageError for a handler that is no function and for limits that are not numbers above 0. */
   constructor(requestHandler: RequestHandler, options: HTTPServerOptions = {}) {
@@ -61,30 +69,18 @@ export class HTTPServer extends Server<HTTPConnection> {
     this.limits = checkLimits(limits);
     const { headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } =
       this.limits;
-    this.#sweepMs = Math.min(
-      SWEEP_MS,
-      Math.min(headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs) / 4,
+    this.shortestTimeoutMs = Math.min(
+      headTimeoutMs,
+      bodyTimeoutMs,
+      requestTimeoutMs,
+      keepAliveTimeoutMs,
+      writeTimeoutMs,
     );
   }
 
-  /** Listens, on port 80 unless told otherwise. See `Server.listen`. */
-  override listen(address: Address = 80, options: ListenOptions = {}): Promise<this> {
-    return super.listen(address, options);
-  }
-
-  /** For connections: one has come, and timeouts are to be watched. */
-  watch(): void {
-    this.#sweep ??= this.engine.cycle(this.#sweepMs, () => {
-      const now = this.engine.latestPollTime;
-      for (const connection of this.channels) connection.checkTimeouts(now);
-    });
-  }
-
-  override forget(stream: Stream): void {
-    super.forget(stream);
-    if (this.channels.size > 0) return;
-    this.#sweep?.cancel();
-    this.#sweep = null;
+  /** Listens, on port 80, or 443 with TLS, unless told otherwise. See `Server.listen`. */
+  override listen(address?: ListenAddress, options: ListenOptions = {}): Promise<this> {
+    return super.listen(address ?? (this.tlsEnabled ? 443 : 80), options);
   }
 }
 

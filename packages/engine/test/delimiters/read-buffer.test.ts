@@ -2,8 +2,8 @@ import { NEED_MORE } from '@inseam/engine/byte-window';
 import { feedEveryWay } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ReadBuffer } from '#src/read-buffer';
-import { type Delimiter, type ReadDelimiter, toDelimiter } from '#src/read-delimiter';
+import { ReadBuffer } from '#src/delimiters/read-buffer';
+import { type Delimiter, type ReadDelimiter, toDelimiter } from '#src/delimiters/read-delimiter';
 
 /** Feeds `chunks` as a stream does, overwriting each afterwards, and gives the pieces and what remains. */
 function cutAll(delimiter: Delimiter, chunks: Iterable<Uint8Array>): string[] {
@@ -13,12 +13,14 @@ function cutAll(delimiter: Delimiter, chunks: Iterable<Uint8Array>): string[] {
     const chunk = Buffer.from(bytes);
     buffer.push(chunk);
     for (let piece = buffer.cut(delimiter); piece !== NEED_MORE; piece = buffer.cut(delimiter))
-      pieces.push(piece);
+      pieces.push(piece as Buffer);
     buffer.retain();
     chunk.fill(0xee);
   }
   const rest = buffer.cut(null);
-  return [...pieces, rest === NEED_MORE ? Buffer.alloc(0) : rest].map((piece) => piece.toString('latin1'));
+  return [...pieces, rest === NEED_MORE ? Buffer.alloc(0) : rest].map((piece) =>
+    (piece as Buffer).toString('latin1'),
+  );
 }
 
 /** `expect` ends with what remains uncut. */

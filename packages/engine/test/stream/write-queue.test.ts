@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { WriteQueue } from '#src/write-queue';
+import { WriteQueue } from '#src/stream/write-queue';
 
 /** Everything in `queue`, taken in slices of `most`; checks what holds for every one of them. */
 function takeAll(queue: WriteQueue, most: number): Buffer[] {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { UsageError } from '@inseam/engine';
 import { expect } from 'chai';
-import { toDelimiter } from '#src/read-delimiter';
+import { toDelimiter } from '#src/delimiters/read-delimiter';
 
 describe('toDelimiter', () => {
   it('keeps null and numbers', () => {

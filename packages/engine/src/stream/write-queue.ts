@@ -3,11 +3,17 @@
  * writes leave as one; large pieces are handed out in slices, so that a slow reader costs one slice of copies.
  */
 
+/** What stands between bytes without being bytes: a file to be sent, or a moment to be told of. The queue only keeps its place. */
+export interface Waypoint {
+  readonly kind: 'file' | 'moment';
+}
+
 /** A queue entry: `latin1` text has one byte per code unit, `utf8` text is encoded slice by slice. */
 type Entry =
   | { kind: 'latin1'; text: string; from: number }
   | { kind: 'utf8'; text: string; from: number; bytes: number }
-  | { kind: 'bytes'; bytes: Uint8Array; from: number };
+  | { kind: 'bytes'; bytes: Uint8Array; from: number }
+  | Waypoint;
 
 /** Joining beyond this makes a rope that is copied again when it is sent. */
 const JOIN_LIMIT = 65_536;
@@ -37,6 +43,17 @@ export class WriteQueue {
     return this.#entries.length - this.#first === 1;
   }
 
+  /** Whether nothing is left, neither bytes nor waypoints. */
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** The waypoint that comes next, null where bytes do. */
+  get waypoint(): Waypoint | null {
+    const entry = this.#entries[this.#first];
+    return entry !== undefined && isWaypoint(entry) ? entry : null;
+  }
+
   /** Text whose code units are all below 256; one byte each. */
   pushLatin1(text: string): void {
     if (text.length === 0) return;
@@ -64,10 +81,25 @@ export class WriteQueue {
     this.#entries.push({ kind: 'bytes', bytes, from: 0 });
   }
 
-  /** The next piece of at most about `most` bytes, as a latin1 string or bytes; null when there is none. */
+  /** Something to be reached when all bytes before it are handed out. */
+  pushWaypoint(waypoint: Waypoint): void {
+    this.#entries.push(waypoint);
+  }
+
+  /** The waypoint that came next is passed. */
+  passWaypoint(): void {
+    this.#dropFirst();
+  }
+
+  /** Every waypoint that is left, for their owners to be told when the queue is dropped. */
+  waypoints(): Waypoint[] {
+    return this.#entries.slice(this.#first).filter(isWaypoint);
+  }
+
+  /** The next piece of at most about `most` bytes, as a latin1 string or bytes; null at a waypoint or the end. */
   take(most: number): string | Uint8Array | null {
     const entry = this.#entries[this.#first];
-    if (entry === undefined) return null;
+    if (entry === undefined || isWaypoint(entry)) return null;
     if (entry.kind === 'bytes') return this.#takeBytes(entry, most);
     const to = sliceEnd(entry.text, entry.from, most);
     const text = entry.from === 0 && to === entry.text.length ? entry.text : entry.text.slice(entry.from, to);
@@ -111,6 +143,10 @@ export class WriteQueue {
     this.#size -= piece.length;
     return piece;
   }
+}
+
+function isWaypoint(entry: Entry): entry is Waypoint {
+  return entry.kind === 'file' || entry.kind === 'moment';
 }
 
 /** Where a slice from `from` ends: never between the two halves of a surrogate pair. */

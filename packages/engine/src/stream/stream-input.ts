@@ -1,0 +1,241 @@
+/**
+ * What a stream has read: cut into pieces, and handed on when it may be. Everything that can hold reading back stands here: the
+ * user's pause, a protocol's own, a TLS handshake, a loop that is not asking, a piece that is too long.
+ */
+import { NEED_MORE } from '../byte-window.js';
+import { OVERFLOW, ReadBuffer } from '../delimiters/read-buffer.js';
+import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from '../delimiters/read-delimiter.js';
+import { usageError } from '../errors.js';
+import { ENGINE_LIMITS } from '../limits.js';
+import type { Transport } from '../transport.js';
+import type { PieceIterator, PieceSource } from './piece-iterator.js';
+
+/** Whom the input tells; the stream's inner side. */
+export interface InputSink {
+  /** Whether the stream is open: nothing is handed on otherwise. */
+  readonly isOpen: boolean;
+  onPiece(piece: unknown): void;
+  onOverflow(): void;
+  onCutError(error: unknown): void;
+  /** The peer has finished, and everything before that has been handed on; `isLoop` when to a loop, which has been told. */
+  onInputEnd(isLoop: boolean): void;
+  /** Calls `StreamInput.readOn` in the next turn. */
+  readSoon(): void;
+}
+
+export class StreamInput implements PieceSource {
+  readonly #sink: InputSink;
+  readonly #buffer = new ReadBuffer();
+  #transport: Transport | null = null;
+  #readDelimiter: ReadDelimiter = null;
+  #delimiter: Delimiter = null;
+  #bufferSize: number = ENGINE_LIMITS.bufferSize;
+  #isPausedByUser = false;
+  #isHeld = false;
+  #isSecuring = false;
+  /** Set from an overflow until a setting is changed: input must not pile up behind it. */
+  #isStuck = false;
+  #isCutting = false;
+  #iterator: PieceIterator<unknown> | null = null;
+  #isPieceWanted = false;
+  #peerHasEnded = false;
+  #hasToldEnd = false;
+
+  constructor(sink: InputSink) {
+    this.#sink = sink;
+  }
+
+  attach(transport: Transport): void {
+    this.#transport = transport;
+    if (this.isPaused) transport.pause();
+  }
+
+  get length(): number {
+    return this.#buffer.length;
+  }
+
+  get readDelimiter(): ReadDelimiter {
+    return this.#readDelimiter;
+  }
+  set readDelimiter(value: ReadDelimiter) {
+    this.#delimiter = toDelimiter(value);
+    this.#readDelimiter = value;
+    this.#buffer.restartSearch();
+    this.#settingsChanged();
+  }
+
+  get bufferSize(): number {
+    return this.#bufferSize;
+  }
+  set bufferSize(bytes: number) {
+    if (!(Number.isSafeInteger(bytes) && bytes > 0)) throw usageError('ENGINE_BUFFER_SIZE', String(bytes));
+    this.#bufferSize = bytes;
+    this.#settingsChanged();
+  }
+
+  /** Whether the transport is to be paused. */
+  get isPaused(): boolean {
+    return this.#isPausedByUser || this.#isHeld || this.#isStuck;
+  }
+
+  get peerHasEnded(): boolean {
+    return this.#peerHasEnded;
+  }
+
+  // Holding back ---------------------------------------------------------------------------------------------
+
+  set isPausedByUser(isPaused: boolean) {
+    this.#isPausedByUser = isPaused;
+    this.#pauseOrGoOn();
+  }
+
+  set isHeld(isHeld: boolean) {
+    this.#isHeld = isHeld;
+    this.#pauseOrGoOn();
+  }
+
+  /** What comes from now on is the handshake's. */
+  holdForTls(): void {
+    this.#isSecuring = true;
+  }
+
+  /** What came behind the point where TLS begins: for the handshake. */
+  takeForTls(): Buffer {
+    return this.#buffer.takeAll();
+  }
+
+  /** The handshake is over; what comes now was encrypted. */
+  releaseForTls(): void {
+    this.#isSecuring = false;
+    // A delimiter may remember what it has searched.
+    this.#delimiter = toDelimiter(this.#readDelimiter);
+    this.#pauseOrGoOn();
+  }
+
+  // Handing on -----------------------------------------------------------------------------------------------
+
+  /** A chunk has come; it stays the caller's. */
+  take(chunk: Buffer): void {
+    this.#buffer.push(chunk);
+    this.#cut();
+    this.#buffer.retain();
+    // Nobody asks for more at the moment: the next chunk would only pile up.
+    if (this.#sink.isOpen && !this.#mayCut) this.#transport?.pause();
+  }
+
+  /** Bytes that come before the next chunk, for a new owner. */
+  putBack(bytes: Buffer): void {
+    this.#hasToldEnd = false;
+    this.#buffer.push(bytes);
+    this.#buffer.retain();
+    this.#readSoon();
+  }
+
+  end(): void {
+    this.#peerHasEnded = true;
+    this.readOn();
+  }
+
+  /** Hands on what has come, and then the peer's end. */
+  readOn(): void {
+    this.#cut();
+    this.#buffer.retain();
+    if (!this.#peerHasEnded || this.#hasToldEnd || !this.#sink.isOpen || this.isPaused) return;
+    // A loop that has not asked for what is left will do so.
+    if (this.#iterator !== null && !this.#isPieceWanted) return;
+    this.#hasToldEnd = true;
+    const iterator = this.#iterator;
+    this.#iterator = null;
+    iterator?.end(null);
+    this.#sink.onInputEnd(iterator !== null);
+  }
+
+  clear(): void {
+    this.#buffer.clear();
+  }
+
+  // Loops over the pieces ------------------------------------------------------------------------------------
+
+  /** Pieces go to `iterator` from now on, one for each that it asks for. */
+  iterate(iterator: PieceIterator<unknown>): void {
+    if (this.#iterator !== null) throw usageError('ENGINE_READ_IN_USE');
+    this.#iterator = iterator;
+    this.#isPieceWanted = false;
+  }
+
+  get iterator(): PieceIterator<unknown> | null {
+    return this.#iterator;
+  }
+
+  demandPiece(): void {
+    this.#isPieceWanted = true;
+    if (this.#isCutting) return;
+    this.readOn();
+    if (this.#isPieceWanted && !this.isPaused && !this.#isSecuring) this.#transport?.resume();
+  }
+
+  /** For the end of a loop: pieces go to `onRead` again. */
+  leave(): void {
+    this.#iterator = null;
+  }
+
+  get #mayCut(): boolean {
+    const isAsked = this.#iterator === null || this.#isPieceWanted;
+    return isAsked && !this.isPaused && !this.#isSecuring && this.#sink.isOpen;
+  }
+
+  #cut(): void {
+    if (this.#isCutting) return;
+    this.#isCutting = true;
+    while (this.#mayCut) {
+      const piece = this.#nextPiece();
+      if (piece === NEED_MORE) break;
+      if (this.#iterator === null) {
+        this.#sink.onPiece(piece);
+      } else {
+        this.#isPieceWanted = false;
+        this.#iterator.onPiece(piece);
+      }
+    }
+    this.#isCutting = false;
+  }
+
+  /** A piece or NEED_MORE; what is wrong with the input is told here. */
+  #nextPiece(): unknown {
+    let piece: unknown;
+    try {
+      piece = this.#buffer.cut(this.#delimiter, Math.max(this.#bufferSize, sizeOf(this.#delimiter)));
+    } catch (error) {
+      this.#isStuck = true;
+      this.#sink.onCutError(error);
+      return NEED_MORE;
+    }
+    if (piece !== OVERFLOW) return piece;
+    this.#isStuck = true;
+    this.#sink.onOverflow();
+    // A handler that made room for it: not at once, since what it did may not have been enough.
+    if (!this.#isStuck) this.#sink.readSoon();
+    return NEED_MORE;
+  }
+
+  #settingsChanged(): void {
+    const wasStuck = this.#isStuck;
+    this.#isStuck = false;
+    if (wasStuck) this.#pauseOrGoOn();
+    else this.#readSoon();
+  }
+
+  #pauseOrGoOn(): void {
+    if (this.isPaused) {
+      this.#transport?.pause();
+      return;
+    }
+    if (!this.#isSecuring) this.#transport?.resume();
+    this.#readSoon();
+  }
+
+  /** Something outside a chunk made a cut possible. */
+  #readSoon(): void {
+    if (!this.#isCutting && (this.#buffer.length > 0 || this.#peerHasEnded)) this.#sink.readSoon();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The server's side of TLS: certificates by name, and handshakes on sockets that are connected already. A `tls.Server` that
+ * never listens does the work; connections are brought to it by its 'connection' event, as its documentation allows.
+ */
+import type { Socket } from 'node:net';
+import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { usageError } from '../errors.js';
+import { type TlsHandshake, tryContext } from './tls-handshake.js';
+import { requireTlsOptions, type TlsCertificate, type TlsServerOptions } from './tls-options.js';
+
+/** The undocumented part: which socket a TLSSocket was made over. */
+interface WithParent {
+  readonly _parent?: Socket;
+}
+
+type Done = Parameters<TlsHandshake>[1];
+
+export class TlsAcceptor {
+  readonly #server: Server;
+  readonly #certificates = new Map<string, SecureContext>();
+  readonly #certificateFor: NonNullable<TlsServerOptions['certificateFor']>;
+  readonly #waiting = new Map<Socket, Done>();
+
+  /** Throws UsageError (`ENGINE_TLS_OPTION`) for a key or certificate that cannot be used, and for none at all. */
+  constructor(options: TlsServerOptions) {
+    requireTlsOptions(options, 'server');
+    const { certificates = {}, certificateFor = () => null, ...rest } = options;
+    const hasDefault = rest.pfx !== undefined || (rest.key !== undefined && rest.cert !== undefined);
+    if (!hasDefault && options.certificates === undefined && options.certificateFor === undefined) {
+      throw usageError(
+        'ENGINE_TLS_OPTION',
+        'a server needs key and cert, pfx, certificates or certificateFor',
+      );
+    }
+    this.#certificateFor = certificateFor;
+    for (const [name, certificate] of Object.entries(certificates)) {
+      this.#certificates.set(name.toLowerCase(), contextOf(certificate));
+    }
+    try {
+      this.#server = createServer({ ...rest, SNICallback: (name, done) => this.#choose(name, done) });
+    } catch (error) {
+      throw usageError('ENGINE_TLS_OPTION', (error as Error).message, error);
+    }
+    this.#server.on('secureConnection', (secure) => this.#answer(secure, null));
+    this.#server.on('tlsClientError', (error, secure) => {
+      const refusal = secure.authorizationError;
+      this.#answer(secure, refusal ? new Error(`the client's certificate was refused: ${refusal}`) : error);
+    });
+  }
+
+  readonly handshake: TlsHandshake = (socket, done) => {
+    this.#waiting.set(socket, done);
+    socket.once('close', () => this.#waiting.delete(socket));
+    this.#server.emit('connection', socket);
+  };
+
+  #answer(secure: TLSSocket, error: Error | null): void {
+    const socket = (secure as WithParent)._parent;
+    const done = socket === undefined ? undefined : this.#waiting.get(socket);
+    if (socket === undefined || done === undefined) {
+      secure.destroy();
+      return;
+    }
+    this.#waiting.delete(socket);
+    done(error, error === null ? secure : null);
+  }
+
+  /** A context by exact name, by wildcard, by the user's function; `undefined` is the default one. */
+  #choose(servername: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    const name = servername.toLowerCase();
+    const known = this.#certificates.get(name) ?? this.#certificates.get(name.replace(/^[^.]+/, '*'));
+    if (known !== undefined) {
+      done(null, known);
+      return;
+    }
+    Promise.resolve(name)
+      .then(this.#certificateFor)
+      .then((certificate) => done(null, certificate ? contextOf(certificate) : undefined))
+      .catch((error) => done(error));
+  }
+}
+
+function contextOf(certificate: TlsCertificate): SecureContext {
+  if ('context' in certificate) return certificate;
+  requireTlsOptions(certificate, 'context');
+  return tryContext(certificate);
+}
+
+/** Made once for each options object, since reading keys costs more than a handshake's bookkeeping. */
+const acceptors = new WeakMap<TlsServerOptions, TlsAcceptor>();
+
+/** The acceptor for `options`; throws UsageError as its constructor does. */
+export function acceptorOf(options: TlsServerOptions): TlsAcceptor {
+  let acceptor = acceptors.get(options);
+  if (acceptor === undefined) {
+    acceptor = new TlsAcceptor(options);
+    acceptors.set(options, acceptor);
+  }
+  return acceptor;
+}

@@ -1,0 +1,68 @@
+/**
+ * A handshake is a function: it takes a connected socket and answers once, with the secure socket or with what went wrong. Which side it
+ * plays is its maker's affair, so transports know nothing of certificates.
+ */
+import { isIP, type Socket } from 'node:net';
+import {
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
+import { usageError } from '../errors.js';
+import { requireTlsOptions, type TlsClientOptions, type TlsSession } from './tls-options.js';
+
+/** `done` counts the first time only: whoever gets it sees to that. */
+export type TlsHandshake = (
+  socket: Socket,
+  done: (error: Error | null, secure: TLSSocket | null) => void,
+) => void;
+
+/**
+ * The client's side. `host` is what was dialled: the name to verify unless the options have another. Throws UsageError for
+ * options that cannot work.
+ */
+export function clientHandshake(options: TlsClientOptions): (host: string | null) => TlsHandshake {
+  requireTlsOptions(options, 'client');
+  const secureContext = tryContext(options);
+  return (host) => (socket, done) => {
+    const name = options.servername ?? host ?? 'localhost';
+    // An address is no name to ask for (RFC 6066 §3); the certificate is checked for it all the same.
+    const servername = isIP(name) === 0 ? name : '';
+    const secure = connect({ ...options, secureContext, host: name, servername, socket });
+    secure.once('secureConnect', () => done(null, secure));
+    secure.once('error', (error) => done(error, null));
+    secure.once('close', () => done(new Error('the server closed the connection'), null));
+  };
+}
+
+/** What went wrong, without OpenSSL's file names and line numbers. */
+export function tlsFailure(error: Error): string {
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+}
+
+/** A context, or UsageError for keys and certificates that make none. */
+export function tryContext(options: SecureContextOptions): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (error) {
+    throw usageError('ENGINE_TLS_OPTION', (error as Error).message, error);
+  }
+}
+
+/** What a finished handshake has agreed on. */
+export function sessionOf(socket: TLSSocket): TlsSession {
+  const certificate = socket.getPeerCertificate();
+  const servername = (socket as TLSSocket & { servername?: string | false }).servername;
+  return {
+    protocol: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().name,
+    alpnProtocol: socket.alpnProtocol || null,
+    servername: servername || null,
+    authorized: socket.authorized,
+    // Node's types have an Error here, and its code a string.
+    authorizationError: socket.authorizationError ? String(socket.authorizationError) : null,
+    peerCertificate: certificate !== null && 'subject' in certificate ? certificate : null,
+  };
+}
