@@ -14,6 +14,14 @@ export abstract class Channel {
     this.logger = logger;
   }
 
+  /** Bytes that have come and gone so far. */
+  get bytesRead(): number {
+    return 0;
+  }
+  get bytesWritten(): number {
+    return 0;
+  }
+
   /** Closes in good order: what is written already is sent first, unless `flush` is false. Idempotent. */
   abstract close(flush?: boolean): void;
 

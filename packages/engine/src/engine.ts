@@ -66,7 +66,10 @@ export class Engine {
   #cancelWake: (() => void) | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
   /** For channels: what `stats()` sums up. */
-  readonly counters = { accepted: 0, dialled: 0, bytesRead: 0, bytesWritten: 0, errors: 0 };
+  readonly counters = { accepted: 0, dialled: 0, errors: 0 };
+  /** Those of channels that are closed. */
+  #bytesRead = 0;
+  #bytesWritten = 0;
   #loopLagMs = 0;
   #maxLoopLagMs = 0;
   readonly #watched = new Set<Channel>();
@@ -115,10 +118,17 @@ export class Engine {
 
   /** Counters since the engine was made, and gauges of this moment; costs nothing until it is called. */
   stats(): EngineStats {
+    let [bytesRead, bytesWritten] = [this.#bytesRead, this.#bytesWritten];
+    for (const channel of this.#channels) {
+      bytesRead += channel.bytesRead;
+      bytesWritten += channel.bytesWritten;
+    }
     return {
       channels: this.#channels.size,
       timers: this.#timers.size,
       ...this.counters,
+      bytesRead,
+      bytesWritten,
       loopLagMs: this.#loopLagMs,
       maxLoopLagMs: this.#maxLoopLagMs,
     };
@@ -233,6 +243,8 @@ export class Engine {
   removeChannel(channel: Channel, reason: InseamError | null): void {
     if (!this.#channels.delete(channel)) return;
     this.unwatch(channel);
+    this.#bytesRead += channel.bytesRead;
+    this.#bytesWritten += channel.bytesWritten;
     if (reason !== null) this.counters.errors++;
     if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ channel, reason });
     if (this.#channels.size === 0) this.#stopped();

@@ -1,9 +1,8 @@
 /**
- * Stream: one connection, accepted or dialled, and the class that protocols subclass. `stream/` has its parts: what was read
- * (StreamInput), what is to be sent (StreamOutput), and the handlers to override (StreamHandlers).
+ * Stream: one connection, accepted or dialled, and the class that protocols subclass.
  *
- * States: idle → connecting → open → closing → closed, changed in this file only, which is why opening, TLS and closing stand together
- * here and the file is longer than 300 lines.
+ * This page is what users see; the work is done in `stream/`, by what was read (StreamInput), what is to be sent (StreamOutput), and the
+ * state that both depend on (StreamLife). It is longer than 300 lines because every member stands here with its contract, and with little else.
  */
 import { type Address, parseAddress } from './address.js';
 import type { DependencyContainer } from './container.js';
@@ -12,7 +11,7 @@ import type { ReadDelimiter } from './delimiters/read-delimiter.js';
 import { Struct } from './delimiters/struct.js';
 import type { PackValue } from './delimiters/struct-letters.js';
 import type { Engine, Flushable } from './engine.js';
-import { type EngineErrorCode, InseamError, protocolError, transportError, usageError } from './errors.js';
+import { InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { requireMilliseconds, requireOptions } from './options.js';
 import { partsOf } from './parts.js';
@@ -21,12 +20,12 @@ import { type FileInput, type FileRange, FileSource } from './stream/file-source
 import { PieceIterator } from './stream/piece-iterator.js';
 import { StreamHandlers } from './stream/stream-handlers.js';
 import { type InputSink, StreamInput } from './stream/stream-input.js';
-import { StreamOutput } from './stream/stream-output.js';
-import { StreamTimeouts, type WaitingPhase } from './stream/stream-timeouts.js';
+import { type LifeSink, StreamLife } from './stream/stream-life.js';
+import { type OutputSink, StreamOutput } from './stream/stream-output.js';
 import { acceptorOf } from './tls/tls-acceptor.js';
-import { clientHandshake, type TlsHandshake, tlsFailure } from './tls/tls-handshake.js';
+import { clientHandshake } from './tls/tls-handshake.js';
 import type { TlsClientOptions, TlsServerOptions, TlsSession } from './tls/tls-options.js';
-import type { StreamAddress, Transport, TransportSink } from './transport.js';
+import type { StreamAddress, Transport } from './transport.js';
 import { SocketTransport } from './transports/socket-transport.js';
 
 export interface StreamOptions {
@@ -54,40 +53,16 @@ export interface StreamOwner {
   onClose?(reason: InseamError | null): unknown;
 }
 
-type StreamState = 'idle' | 'connecting' | 'open' | 'closing' | 'closed';
-
 export class Stream extends StreamHandlers implements Flushable, StreamOwner, AsyncIterable<Buffer> {
   /** The server that accepted this stream, null for one that dials out. */
   readonly server: Server | null;
-  #state: StreamState = 'idle';
-  #transport: Transport | null = null;
+  readonly #input: StreamInput;
+  readonly #output: StreamOutput;
+  readonly #life: StreamLife;
   #owner: StreamOwner = this;
-  readonly #inner: TransportSink & InputSink = this.#makeInner();
-  readonly #input = new StreamInput(this.#inner);
-  readonly #output = new StreamOutput((error) => this.#failFile(error));
   /** Set while a chunk is handled: what is written then leaves at its end, together. */
   #isCorked = false;
   #isFlushPlanned = false;
-  #bytesRead = 0;
-  #bytesCounted = 0;
-  /** The host that was dialled: whose certificate TLS expects. */
-  #host: string | null = null;
-  #handshake: ((host: string | null) => TlsHandshake) | null = null;
-  /** From `startTls`, or the connection, until the handshake is over; and while the handshake itself is at work. */
-  #isSecuring = false;
-  #hasBegunTls = false;
-  #hasConnected = false;
-  /** Set by `end` and `close`: nothing more is written. */
-  #isEnding = false;
-  /** Set once our FIN is out or on its way, or not to come. */
-  #hasEnded = false;
-  #closedByUs = false;
-  #reason: InseamError | null = null;
-  /** Why connecting was given up, by a timeout or a signal. */
-  #failure: InseamError | null = null;
-  #timeouts: StreamTimeouts | null = null;
-  /** Bytes that came after `close`. */
-  #discarded = 0;
   #forgetSignal: (() => void) | null = null;
   #opening: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
 
@@ -99,43 +74,47 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     });
     super(engine, server?.logger ?? logger);
     this.server = server;
+    const inner = new Stream.#Inner(this);
+    this.#input = new StreamInput(inner);
+    this.#output = new StreamOutput(inner);
+    this.#life = new StreamLife(inner, this.#input, this.#output);
   }
 
   // State ---------------------------------------------------------------------------------------------------
 
   /** True from `onConnect` until the stream is closed; still true while `close()` sends what was written. */
   get connected(): boolean {
-    return this.#state === 'open' || this.#state === 'closing';
+    return this.#life.connected;
   }
   get connecting(): boolean {
-    return this.#state === 'connecting';
+    return this.#life.state === 'connecting';
   }
   /** True once nothing more can be written: `close()` was called, or the connection is gone. */
   get closed(): boolean {
-    return this.#state === 'closing' || this.#state === 'closed';
+    return this.#life.closed;
   }
   /** The peer's address; still there in `onClose`. */
   get remoteAddress(): StreamAddress | null {
-    return this.#transport?.remoteAddress ?? null;
+    return this.#life.transport?.remoteAddress ?? null;
   }
   /** This end's address; still there in `onClose`. */
   get localAddress(): StreamAddress | null {
-    return this.#transport?.localAddress ?? null;
+    return this.#life.transport?.localAddress ?? null;
   }
   /** What TLS has agreed on: protocol, cipher, ALPN, names, the peer's certificate. Null without TLS, and until `onTlsHandshake`. */
   get tls(): TlsSession | null {
-    return this.#transport?.tls ?? null;
+    return this.#life.transport?.tls ?? null;
   }
   /** The certificate that the peer has shown, verified or not (`tls.authorized` says so); null without one. */
   get peerCertificate(): TlsSession['peerCertificate'] {
     return this.tls?.peerCertificate ?? null;
   }
   /** Bytes read so far. */
-  get bytesRead(): number {
-    return this.#bytesRead;
+  override get bytesRead(): number {
+    return this.#life.bytesRead;
   }
   /** Bytes given to `write` so far, and those read from files. */
-  get bytesWritten(): number {
+  override get bytesWritten(): number {
     return this.#output.total;
   }
   /** Bytes written, and those of files, that the system has not taken. */
@@ -146,8 +125,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   get bufferedBytes(): number {
     return this.#input.length;
   }
-  protected get hasConnected(): boolean {
-    return this.#hasConnected;
+  protected override get hasConnected(): boolean {
+    return this.#life.hasConnected;
   }
 
   // Settings ------------------------------------------------------------------------------------------------
@@ -183,29 +162,29 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. At most a second late. */
   get idleTimeoutMs(): number {
-    return this.#timeouts?.idleMs ?? Number.POSITIVE_INFINITY;
+    return this.#life.hasTimeouts ? this.#life.timeouts.idleMs : Number.POSITIVE_INFINITY;
   }
   set idleTimeoutMs(ms: number) {
-    this.#needTimeouts().idleMs = requireMilliseconds('idleTimeoutMs', ms);
-    this.#watch();
+    this.#life.timeouts.idleMs = requireMilliseconds('idleTimeoutMs', ms);
+    this.#life.watch();
   }
 
   /** The same for what comes alone, while reading is not paused. */
   get readTimeoutMs(): number {
-    return this.#timeouts?.readMs ?? Number.POSITIVE_INFINITY;
+    return this.#life.hasTimeouts ? this.#life.timeouts.readMs : Number.POSITIVE_INFINITY;
   }
   set readTimeoutMs(ms: number) {
-    this.#needTimeouts().readMs = requireMilliseconds('readTimeoutMs', ms);
-    this.#watch();
+    this.#life.timeouts.readMs = requireMilliseconds('readTimeoutMs', ms);
+    this.#life.watch();
   }
 
   /** The same for what the peer takes, while something waits to be sent. */
   get writeTimeoutMs(): number {
-    return this.#timeouts?.writeMs ?? Number.POSITIVE_INFINITY;
+    return this.#life.hasTimeouts ? this.#life.timeouts.writeMs : Number.POSITIVE_INFINITY;
   }
   set writeTimeoutMs(ms: number) {
-    this.#needTimeouts().writeMs = requireMilliseconds('writeTimeoutMs', ms);
-    this.#watch();
+    this.#life.timeouts.writeMs = requireMilliseconds('writeTimeoutMs', ms);
+    this.#life.watch();
   }
 
   // Opening -------------------------------------------------------------------------------------------------
@@ -217,10 +196,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   connect(address: Address, options: ConnectOptions = {}): this {
     const parsed = parseAddress(address);
     requireOptions(options, ['connectTimeoutMs', 'signal']);
-    if (this.#state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
+    if (this.#life.state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
     const { connectTimeoutMs = ENGINE_LIMITS.connectTimeoutMs, signal } = options;
-    this.#needTimeouts().connectMs = requireMilliseconds('connectTimeoutMs', connectTimeoutMs);
-    this.#host = 'host' in parsed ? (parsed.host ?? 'localhost') : null;
+    this.#life.timeouts.connectMs = requireMilliseconds('connectTimeoutMs', connectTimeoutMs);
+    this.#life.host = 'host' in parsed ? (parsed.host ?? 'localhost') : null;
     this.engine.counters.dialled++;
     this.attach(SocketTransport.dial(parsed, this.engine.dialParts));
     if (signal !== undefined) this.#followSignal(signal);
@@ -229,8 +208,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed before. */
   opened(): Promise<this> {
-    if (this.#state === 'open') return Promise.resolve(this);
-    if (this.closed) return Promise.reject(this.#reason ?? usageError('ENGINE_STREAM_CLOSED'));
+    if (this.#life.state === 'open') return Promise.resolve(this);
+    if (this.closed) return Promise.reject(this.#life.reason ?? usageError('ENGINE_STREAM_CLOSED'));
     return new Promise((resolve, reject) => {
       this.#opening ??= [];
       this.#opening.push({ resolve: () => resolve(this), reject });
@@ -239,18 +218,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** Runs the stream over `transport`: an accepted connection, one half of a memory pair, or one of your own. */
   attach(transport: Transport): this {
-    if (this.#state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
-    this.#state = 'connecting';
-    this.#transport = transport;
+    if (this.#life.state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
+    if (this.server !== null) this.#life.timeouts.connectMs = this.server.connectTimeoutMs;
     this.engine.addChannel(this);
-    this.#input.attach(transport);
-    this.#output.attach(transport);
-    transport.open(this.#inner);
-    if (this.#state === 'connecting') {
-      const timeouts = this.#needTimeouts();
-      if (this.server !== null) timeouts.connectMs = this.server.connectTimeoutMs;
-      this.#watch();
-    }
+    this.#life.attach(transport);
     return this;
   }
 
@@ -262,25 +233,20 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
    * A server's options are prepared once for each object: keep it, and take a new one for new certificates.
    */
   startTls(options: TlsClientOptions | TlsServerOptions = {}): this {
-    if (this.#handshake !== null) throw usageError('ENGINE_TLS_IN_USE');
-    if (this.#isEnding || this.closed) {
-      this.#refuseWrite();
-      return this;
-    }
     if (this.server !== null) {
       const { handshake } = acceptorOf(options as TlsServerOptions);
-      this.#handshake = () => handshake;
+      this.#startTls(() => handshake);
     } else {
-      this.#handshake = clientHandshake(options as TlsClientOptions);
+      this.#startTls(clientHandshake(options as TlsClientOptions));
     }
-    if (this.#state !== 'open') return this;
-    this.#isSecuring = true;
-    this.#needTimeouts();
-    this.#watch();
-    this.#input.holdForTls();
-    this.#output.pushMoment(() => this.#beginTls());
-    this.#planFlush();
     return this;
+  }
+
+  #startTls(handshake: Parameters<StreamLife['startTls']>[0]): void {
+    const isBefore = this.#life.state === 'idle' || this.connecting;
+    if (!isBefore && !this.#life.mayWrite()) return;
+    this.#life.startTls(handshake);
+    if (!isBefore) this.#planFlush();
   }
 
   // Writing -------------------------------------------------------------------------------------------------
@@ -291,7 +257,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
    * `drained()`. Nothing is sent to a peer that has gone. Throws UsageError before onConnect and after end() or close().
    */
   write(data: string | Uint8Array): boolean {
-    if (this.#state !== 'open' || this.#isEnding) return this.#refuseWrite();
+    if (!this.#life.mayWrite()) return false;
     if (typeof data === 'string') this.#output.pushText(data);
     else if (data instanceof Uint8Array) this.#output.pushBytes(data);
     else throw usageError('ENGINE_DATA', typeof data);
@@ -300,7 +266,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** `write` for text known to have no code unit above 255: one byte for each. */
   protected writeLatin1(text: string): boolean {
-    if (this.#state !== 'open' || this.#isEnding) return this.#refuseWrite();
+    if (!this.#life.mayWrite()) return false;
     this.#output.pushLatin1(text);
     return this.#planFlush();
   }
@@ -327,9 +293,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     });
     sent.catch(() => {});
     const source = new FileSource(file, range, settle);
-    if (this.#state !== 'open' || this.#isEnding) {
-      this.#refuseWrite();
-      source.settle(this.#reason ?? transportError('ENGINE_CONNECTION_LOST'));
+    if (!this.#life.mayWrite()) {
+      source.settle(this.#life.reason ?? transportError('ENGINE_CONNECTION_LOST'));
       return sent;
     }
     this.#output.pushFile(source);
@@ -340,7 +305,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   /** Hands everything written to the system now instead of at the end of the turn. */
   flush(): void {
     this.#isFlushPlanned = false;
-    if (this.connected) this.#flush();
+    this.#life.flush();
   }
 
   /** Resolves when no more than a quarter of `highWaterMark` waits to be sent, at once below the whole; or when the stream is closed. */
@@ -375,7 +340,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
       },
     });
     input.iterate(iterator as PieceIterator<unknown>);
-    if (this.closed) iterator.end(this.#reason);
+    if (this.closed) input.endLoop(this.#life.reason);
     return iterator;
   }
 
@@ -411,13 +376,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** Half-closes: what is written is sent, then our side is shut. Reading goes on until the peer shuts its own. Idempotent. */
   end(): void {
-    if (this.#isEnding || this.#state !== 'open') {
-      if (!this.#isEnding) this.#refuseWrite();
-      return;
-    }
-    this.#isEnding = true;
-    this.#flush();
-    this.#endOutput();
+    this.#life.end();
   }
 
   /**
@@ -426,276 +385,35 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
    * unsent is dropped at once. `onClose` follows. Idempotent.
    */
   close(flush = true): void {
-    if (this.#state === 'closed') return;
-    if (!flush || this.#state === 'idle' || this.#state === 'connecting') {
-      this.abort();
-      return;
-    }
-    if (this.#state === 'closing') return;
-    this.#closedByUs = true;
-    this.#isEnding = true;
-    this.#state = 'closing';
-    this.#input.clear();
-    this.#input.iterator?.end(null);
-    this.#flush();
-    // A paused transport would not see the peer's end.
-    if (!this.#isSecuring) this.#transport?.resume();
-    this.#needTimeouts();
-    this.#endOutput();
-    this.#watch();
+    this.#life.close(flush);
   }
 
   /** Closes at once; `reason` goes to `onClose`, and with one the peer gets a reset where there is such a thing (TCP). */
   abort(reason: InseamError | null = null): void {
-    if (this.#state === 'closed') return;
-    this.#closedByUs = true;
-    this.#reason ??= reason;
-    this.#input.clear();
-    this.#input.iterator?.end(this.#reason);
-    this.#hasEnded = this.#isEnding = true;
-    this.#output.clear(this.#reason ?? usageError('ENGINE_STREAM_CLOSED'));
-    if (this.#transport === null) this.#state = 'closed';
-    else if (this.#state === 'open') this.#state = 'closing';
-    this.#transport?.abort(reason !== null);
+    this.#life.abort(reason);
   }
 
   /** See StreamHandlers. The peer is told in good order unless it takes nothing. */
   override onTimeout(error: InseamError): unknown {
-    if (this.pendingBytes > 0) {
-      this.abort(error);
-    } else {
-      this.#reason ??= error;
-      this.close();
-    }
+    if (this.pendingBytes > 0) this.#life.abort(error);
+    else this.#life.closeFor(error);
     return undefined;
   }
 
   /** Whether the open stream holds the process; it does at first. */
   ref(): void {
-    this.#transport?.ref();
+    this.#life.transport?.ref();
   }
   unref(): void {
-    this.#transport?.unref();
+    this.#life.transport?.unref();
   }
 
   /** For the engine's sweep. */
   override checkTimeouts(now: number): void {
-    const phase = this.#phase;
-    const code = phase === null ? null : this.#checkWaiting(phase, now);
-    if (code === null) return;
-    const error = transportError(code);
-    if (phase === 'connecting') this.#giveUpConnecting(error);
-    else if (phase === 'open') this.notify('onTimeout', () => this.onTimeout(error));
-    else this.abort(phase === 'sending' ? error : null);
+    this.#life.checkTimeouts(now);
   }
 
-  #checkWaiting(phase: WaitingPhase, now: number): EngineErrorCode | null {
-    const { bytesWritten, pendingBytes } = this;
-    const isReading = !this.#input.isPaused;
-    const progress = {
-      phase,
-      received: this.#bytesRead,
-      sent: bytesWritten - pendingBytes,
-      pending: pendingBytes,
-      isReading,
-    };
-    return this.#timeouts?.check(progress, now) ?? null;
-  }
-
-  get #phase(): WaitingPhase | null {
-    if (this.#state === 'connecting') return 'connecting';
-    if (this.#state === 'open') return this.#isSecuring ? 'connecting' : 'open';
-    if (this.#state === 'closing') return this.#hasEnded ? 'lingering' : 'sending';
-    return null;
-  }
-
-  // What the transport and the input say --------------------------------------------------------------------
-
-  #makeInner(): TransportSink & InputSink {
-    const stream = this;
-    return {
-      get isOpen() {
-        return stream.#state === 'open';
-      },
-      onOpen: () => {
-        if (stream.#handshake === null) stream.#open();
-        else stream.#beginTls();
-      },
-      onSecure: () => {
-        stream.#isSecuring = stream.#hasBegunTls = false;
-        stream.#input.releaseForTls();
-        stream.notify('onTlsHandshake', () => stream.onTlsHandshake());
-        if (stream.#state === 'connecting') stream.#open();
-        else stream.#flushOn();
-      },
-      onChunk: (chunk) => stream.#read(chunk),
-      onDrain: () => stream.#flushOn(),
-      onEnd: () => {
-        if (stream.#state === 'closing' && stream.#hasEnded) stream.abort();
-        else stream.#input.end();
-      },
-      onClose: (error) => stream.#closedBy(error),
-      onPiece: (piece) => stream.#deliver(piece),
-      onOverflow: () => {
-        const error = protocolError('ENGINE_BUFFER_OVERFLOW');
-        stream.notify('onOverflowError', () => stream.onOverflowError(error));
-      },
-      onCutError: (thrown) => {
-        const error =
-          thrown instanceof InseamError ? thrown : usageError('ENGINE_CUT', String(thrown), thrown);
-        stream.notify('onReadError', () => stream.onReadError(error));
-      },
-      onInputEnd: (isLoop) => {
-        if (!isLoop) stream.#tellEnd();
-        // The loop's own last lines come first: what they write is still sent.
-        else stream.engine.callback(() => stream.#tellEnd());
-      },
-      readSoon: () => {
-        stream.engine.callback(() => stream.#input.readOn());
-      },
-    };
-  }
-
-  #open(): void {
-    this.#state = 'open';
-    this.#hasConnected = true;
-    this.#settleOpening(null);
-    this.#watch();
-    this.notify('onConnect', () => this.onConnect());
-  }
-
-  #read(chunk: Buffer): void {
-    this.#bytesRead += chunk.length;
-    this.engine.counters.bytesRead += chunk.length;
-    if (this.#state !== 'open') {
-      this.#discard(chunk.length);
-      return;
-    }
-    this.#isCorked = true;
-    try {
-      this.onChunk(chunk);
-    } catch (error) {
-      this.reportThrow('onChunk', error);
-    }
-    this.#isCorked = false;
-    if (!this.#output.isEmpty) this.#flush();
-  }
-
-  #deliver(piece: unknown): void {
-    try {
-      this.observeResult('onRead', this.#owner.onRead(piece as Buffer));
-    } catch (error) {
-      this.reportThrow('onRead', error);
-    }
-  }
-
-  #tellEnd(): void {
-    if (this.#state !== 'open') return;
-    this.notify('onEnd', () => (this.#owner.onEnd ? this.#owner.onEnd() : this.close()));
-  }
-
-  /** The transport has taken everything. */
-  #flushOn(): void {
-    const output = this.#output;
-    if (!output.isEmpty) {
-      this.#flush();
-      output.wake();
-      return;
-    }
-    output.wake();
-    if (!output.hasSent) return;
-    output.hasSent = false;
-    this.#endOutput();
-    if (this.#state === 'closing') return;
-    try {
-      this.observeResult('onWrite', this.#owner.onWrite?.());
-    } catch (error) {
-      this.reportThrow('onWrite', error);
-    }
-  }
-
-  /** All is over; `error` is the transport's. */
-  #closedBy(error: Error | null): void {
-    const wasConnecting = this.#state === 'connecting';
-    this.#state = 'closed';
-    this.#input.clear();
-    if (this.#isSecuring && !this.#closedByUs) this.#tellFailure('ENGINE_TLS_HANDSHAKE', error);
-    else if (wasConnecting && !this.#closedByUs) this.#tellFailure('ENGINE_CONNECT_FAILED', error);
-    else if (error !== null && !this.#hasEnded)
-      this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error);
-    const last = this.#reason ?? usageError('ENGINE_STREAM_CLOSED');
-    this.#forgetSignal?.();
-    this.#output.clear(last);
-    this.#settleOpening(last);
-    this.#input.iterator?.end(this.#reason);
-    this.notify('onClose', () => this.#owner.onClose?.(this.#reason));
-    this.engine.removeChannel(this, this.#reason);
-    this.server?.forget(this);
-  }
-
-  /** The connection, or its TLS, could not be made. */
-  #tellFailure(code: 'ENGINE_TLS_HANDSHAKE' | 'ENGINE_CONNECT_FAILED', cause: Error | null): void {
-    const isOurs = cause === null || cause instanceof InseamError;
-    const error =
-      this.#failure ??
-      (isOurs ? cause : null) ??
-      transportError(code, cause ?? undefined, cause ? tlsFailure(cause) : undefined);
-    this.#reason = error;
-    if (code === 'ENGINE_TLS_HANDSHAKE')
-      this.notify('onTlsHandshakeError', () => this.onTlsHandshakeError(error));
-    else this.notify('onConnectError', () => this.onConnectError(error));
-  }
-
-  #settleOpening(error: InseamError | null): void {
-    const opening = this.#opening;
-    this.#opening = null;
-    for (const { resolve, reject } of opening ?? []) {
-      if (error === null) resolve();
-      else reject(error);
-    }
-  }
-
-  // Opening and TLS -------------------------------------------------------------------------------------------
-
-  #followSignal(signal: AbortSignal): void {
-    const giveUp = () => {
-      const cause = signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
-      if (this.#state === 'connecting')
-        this.#giveUpConnecting(transportError('ENGINE_CONNECT_ABORTED', cause));
-    };
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
-    this.#forgetSignal = () => signal.removeEventListener('abort', giveUp);
-  }
-
-  /** Ends what is being made: the connection or the handshake. `onClose` of the transport tells the rest. */
-  #giveUpConnecting(failure: InseamError): void {
-    this.#failure ??= failure;
-    this.#transport?.abort();
-  }
-
-  #beginTls(): void {
-    const transport = this.#transport;
-    const handshake = this.#handshake;
-    if (transport === null || handshake === null) return;
-    this.#isSecuring = this.#hasBegunTls = true;
-    this.#input.holdForTls();
-    try {
-      if (this.#input.peerHasEnded)
-        this.#giveUpConnecting(transportError('ENGINE_TLS_HANDSHAKE', new Error('the peer has finished')));
-      else transport.startTls(handshake(this.#host), this.#input.takeForTls());
-    } catch (error) {
-      this.#giveUpConnecting(error as InseamError);
-    }
-  }
-
-  // Writing and closing -----------------------------------------------------------------------------------------
-
-  #refuseWrite(): false {
-    if (this.#state === 'idle' || this.#state === 'connecting') throw usageError('ENGINE_NOT_CONNECTED');
-    if (this.#closedByUs || this.#isEnding) throw usageError('ENGINE_STREAM_CLOSED');
-    return false;
-  }
+  // Behind the scenes -----------------------------------------------------------------------------------------
 
   #planFlush(): boolean {
     if (!this.#isCorked && !this.#isFlushPlanned) {
@@ -705,55 +423,121 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return !this.#output.isFull;
   }
 
-  #flush(): void {
-    // Between the handshake's bytes nothing may stand.
-    if (this.#hasBegunTls) return;
-    const output = this.#output;
-    output.flush();
-    this.engine.counters.bytesWritten += output.total - this.#bytesCounted;
-    this.#bytesCounted = output.total;
+  #followSignal(signal: AbortSignal): void {
+    const giveUp = () => {
+      const cause = signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+      if (this.connecting) this.#life.giveUpConnecting(transportError('ENGINE_CONNECT_ABORTED', cause));
+    };
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#forgetSignal = () => signal.removeEventListener('abort', giveUp);
   }
 
-  #failFile(cause: Error): void {
-    const error = asFileError(cause);
-    this.notify('onWriteError', () => this.onWriteError(error));
-  }
-
-  /** Shuts our side once everything is sent, when that is what is wanted. */
-  #endOutput(): void {
-    if (!this.#isEnding || this.#hasEnded || !this.#output.isDrained) return;
-    this.#hasEnded = true;
-    this.#transport?.end();
-    this.#watch();
-  }
-
-  /** Counts input that nobody wants any more. */
-  #discard(bytes: number): void {
-    if (this.#state !== 'closing') return;
-    this.#discarded += bytes;
-    if (this.#discarded > ENGINE_LIMITS.lingerBytes) this.abort();
-  }
-
-  #needTimeouts(): StreamTimeouts {
-    this.#timeouts ??= new StreamTimeouts();
-    return this.#timeouts;
-  }
-
-  /** Asks the engine to look at the timeouts that count now. */
-  #watch(): void {
-    const phase = this.#phase;
-    if (phase === null || this.#timeouts === null) return;
-    const { connectMs, shortestMs } = this.#timeouts;
-    const closingMs = ENGINE_LIMITS.lingerTimeoutMs;
-    const ms = phase === 'connecting' ? connectMs : phase === 'open' ? shortestMs : closingMs;
-    if (ms === Number.POSITIVE_INFINITY) {
-      this.engine.unwatch(this);
-      return;
+  /** Connected, or closed before: tells whoever waits for it, and lets the signal go. */
+  #settleOpening(error: InseamError | null): void {
+    const opening = this.#opening;
+    this.#opening = null;
+    for (const { resolve, reject } of opening ?? []) {
+      if (error === null) resolve();
+      else reject(error);
     }
-    this.engine.watch(this, ms);
-    // From now on, not from the first look.
-    this.#checkWaiting(phase, this.engine.clock.now());
+    this.#forgetSignal?.();
+    this.#forgetSignal = null;
   }
+
+  #tellEnd(): void {
+    if (this.#life.state !== 'open') return;
+    this.notify('onEnd', () => (this.#owner.onEnd ? this.#owner.onEnd() : this.close()));
+  }
+
+  /** The stream as its parts see it: a class of its own, so that the handlers keep their names for the user. */
+  static readonly #Inner = class implements LifeSink, InputSink, OutputSink {
+    readonly #stream: Stream;
+
+    constructor(stream: Stream) {
+      this.#stream = stream;
+    }
+
+    get isOpen(): boolean {
+      return this.#stream.#life.state === 'open';
+    }
+    onConnect(): void {
+      this.#stream.#settleOpening(null);
+      this.#stream.notify('onConnect', () => this.#stream.onConnect());
+    }
+    onTlsHandshake(): void {
+      this.#stream.notify('onTlsHandshake', () => this.#stream.onTlsHandshake());
+    }
+    onTlsHandshakeError(error: InseamError): void {
+      this.#stream.notify('onTlsHandshakeError', () => this.#stream.onTlsHandshakeError(error));
+    }
+    onConnectError(error: InseamError): void {
+      this.#stream.notify('onConnectError', () => this.#stream.onConnectError(error));
+    }
+    onChunk(chunk: Buffer): void {
+      const stream = this.#stream;
+      stream.#isCorked = true;
+      try {
+        stream.onChunk(chunk);
+      } catch (error) {
+        stream.reportThrow('onChunk', error);
+      }
+      stream.#isCorked = false;
+      if (!stream.#output.isEmpty) stream.#life.flush();
+    }
+    onPiece(piece: unknown): void {
+      const stream = this.#stream;
+      try {
+        stream.observeResult('onRead', stream.#owner.onRead(piece as Buffer));
+      } catch (error) {
+        stream.reportThrow('onRead', error);
+      }
+    }
+    onWrite(): void {
+      const stream = this.#stream;
+      try {
+        stream.observeResult('onWrite', stream.#owner.onWrite?.());
+      } catch (error) {
+        stream.reportThrow('onWrite', error);
+      }
+    }
+    onOverflow(): void {
+      const error = protocolError('ENGINE_BUFFER_OVERFLOW');
+      this.#stream.notify('onOverflowError', () => this.#stream.onOverflowError(error));
+    }
+    onCutError(thrown: unknown): void {
+      const error = thrown instanceof InseamError ? thrown : usageError('ENGINE_CUT', String(thrown), thrown);
+      this.#stream.notify('onReadError', () => this.#stream.onReadError(error));
+    }
+    onFileError(cause: Error): void {
+      const error = asFileError(cause);
+      this.#stream.notify('onWriteError', () => this.#stream.onWriteError(error));
+    }
+    onInputEnd(isLoop: boolean): void {
+      if (!isLoop) this.#stream.#tellEnd();
+      // The loop's own last lines come first: what they write is still sent.
+      else this.#stream.engine.callback(() => this.#stream.#tellEnd());
+    }
+    readSoon(): void {
+      this.#stream.engine.callback(() => this.#stream.#input.readOn());
+    }
+    onTimeout(error: InseamError): void {
+      this.#stream.notify('onTimeout', () => this.#stream.onTimeout(error));
+    }
+    watch(ms: number): number {
+      const stream = this.#stream;
+      if (ms === Number.POSITIVE_INFINITY) stream.engine.unwatch(stream);
+      else stream.engine.watch(stream, ms);
+      return stream.engine.clock.now();
+    }
+    onClose(reason: InseamError | null): void {
+      const stream = this.#stream;
+      stream.#settleOpening(reason ?? usageError('ENGINE_STREAM_CLOSED'));
+      stream.notify('onClose', () => stream.#owner.onClose?.(reason));
+      stream.engine.removeChannel(stream, reason);
+      stream.server?.forget(stream);
+    }
+  };
 }
 
 function asFileError(error: Error): InseamError {

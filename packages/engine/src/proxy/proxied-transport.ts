@@ -111,7 +111,7 @@ export class ProxiedTransport implements Transport, TransportSink {
     if (this.#isOver) return;
     unread.push(chunk);
     if (this.#header === null) this.#readHeader(unread);
-    unread.retain();
+    this.#unread?.retain();
   }
 
   onDrain(): void {
@@ -129,10 +129,8 @@ export class ProxiedTransport implements Transport, TransportSink {
   }
 
   onClose(error: Error | null): void {
-    const sink = this.#sink;
-    this.#sink = null;
     this.#isOver = true;
-    sink?.onClose(this.#failure ?? error);
+    this.#sink?.onClose(this.#failure ?? error);
   }
 
   #readHeader(unread: ByteWindow): void {
@@ -142,7 +140,6 @@ export class ProxiedTransport implements Transport, TransportSink {
       unread.start += header.length;
       this.#header = header;
     } catch (error) {
-      unread.clear();
       this.#refuse(error as Error);
       return;
     }
@@ -162,13 +159,12 @@ export class ProxiedTransport implements Transport, TransportSink {
     if (unread === null || this.#isPaused || this.#isOver) return;
     this.#unread = null;
     const rest = unread.bytes.subarray(unread.start, unread.end);
-    unread.clear();
     if (rest.length > 0) this.#sink?.onChunk(rest);
     if (this.#owesEnd) this.#sink?.onEnd();
   }
 
   #goOn(): void {
     this.#handOn();
-    if (!this.#isPaused && !this.#isOver) this.#inner.resume();
+    if (!this.#isPaused) this.#inner.resume();
   }
 }

@@ -5,7 +5,7 @@
 import { NEED_MORE } from '../byte-window.js';
 import { OVERFLOW, ReadBuffer } from '../delimiters/read-buffer.js';
 import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from '../delimiters/read-delimiter.js';
-import { usageError } from '../errors.js';
+import { type InseamError, usageError } from '../errors.js';
 import { ENGINE_LIMITS } from '../limits.js';
 import type { Transport } from '../transport.js';
 import type { PieceIterator, PieceSource } from './piece-iterator.js';
@@ -144,10 +144,9 @@ export class StreamInput implements PieceSource {
     // A loop that has not asked for what is left will do so.
     if (this.#iterator !== null && !this.#isPieceWanted) return;
     this.#hasToldEnd = true;
-    const iterator = this.#iterator;
-    this.#iterator = null;
-    iterator?.end(null);
-    this.#sink.onInputEnd(iterator !== null);
+    const isLoop = this.#iterator !== null;
+    this.endLoop(null);
+    this.#sink.onInputEnd(isLoop);
   }
 
   clear(): void {
@@ -163,8 +162,11 @@ export class StreamInput implements PieceSource {
     this.#isPieceWanted = false;
   }
 
-  get iterator(): PieceIterator<unknown> | null {
-    return this.#iterator;
+  /** Nothing will follow; a `reason` is thrown into the loop. */
+  endLoop(reason: InseamError | null): void {
+    const iterator = this.#iterator;
+    this.#iterator = null;
+    iterator?.end(reason);
   }
 
   demandPiece(): void {

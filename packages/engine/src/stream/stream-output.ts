@@ -15,10 +15,16 @@ interface Moment extends Waypoint {
 
 const { highWaterMark: SLICE } = ENGINE_LIMITS;
 
+/** Whom the output tells; the stream's inner side. */
+export interface OutputSink {
+  /** A file could not be read to its end; the queue goes on behind it unless the stream is closed during the call. */
+  onFileError(error: Error): void;
+}
+
 export class StreamOutput {
   readonly #queue = new WriteQueue();
   #transport: Transport | null = null;
-  readonly #onFileError: (error: Error) => void;
+  readonly #sink: OutputSink;
   /** The bytes of files in the queue, as far as they are known. */
   #fileBytes = 0;
   #sentFromFiles = 0;
@@ -29,8 +35,8 @@ export class StreamOutput {
   /** Set when bytes have gone out since the owner last looked. */
   hasSent = false;
 
-  constructor(onFileError: (error: Error) => void) {
-    this.#onFileError = onFileError;
+  constructor(sink: OutputSink) {
+    this.#sink = sink;
   }
 
   /** Where everything goes from now on. */
@@ -164,7 +170,7 @@ export class StreamOutput {
         this.#fileBytes -= file.pendingBytes;
         this.#queue.passWaypoint();
         file.settle(error);
-        if (error !== null) this.#onFileError(error);
+        if (error !== null) this.#sink.onFileError(error);
       }
       this.flush();
     });

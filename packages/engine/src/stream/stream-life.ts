@@ -1,0 +1,322 @@
+/**
+ * The life of a stream: idle → connecting → open → closing → closed. Opening, TLS, ending and closing all turn on that one state,
+ * which is changed in this file only. It hears what the transport says, and knows no user code.
+ */
+import { type EngineErrorCode, InseamError, transportError, usageError } from '../errors.js';
+import { ENGINE_LIMITS } from '../limits.js';
+import { type TlsHandshake, tlsFailure } from '../tls/tls-handshake.js';
+import type { Transport, TransportSink } from '../transport.js';
+import type { StreamInput } from './stream-input.js';
+import type { StreamOutput } from './stream-output.js';
+import { StreamTimeouts, type WaitingPhase } from './stream-timeouts.js';
+
+export type StreamState = 'idle' | 'connecting' | 'open' | 'closing' | 'closed';
+
+/** Whom it tells; the stream's inner side. */
+export interface LifeSink {
+  onConnect(): void;
+  onTlsHandshake(): void;
+  onTlsHandshakeError(error: InseamError): void;
+  onConnectError(error: InseamError): void;
+  /** A chunk has come to the open stream; valid during this call. */
+  onChunk(chunk: Buffer): void;
+  /** Everything written is with the system. */
+  onWrite(): void;
+  onTimeout(error: InseamError): void;
+  onClose(reason: InseamError | null): void;
+  /** Asks for `checkTimeouts` at least four times in `ms`, not at all for Infinity. Answers the time. */
+  watch(ms: number): number;
+}
+
+export class StreamLife implements TransportSink {
+  readonly #sink: LifeSink;
+  readonly #input: StreamInput;
+  readonly #output: StreamOutput;
+  #state: StreamState = 'idle';
+  #transport: Transport | null = null;
+  /** The host that was dialled: whose certificate TLS expects. */
+  host: string | null = null;
+  #handshake: ((host: string | null) => TlsHandshake) | null = null;
+  /** From `startTls`, or the connection, until the handshake is over; and while the handshake itself is at work. */
+  #isSecuring = false;
+  #hasBegunTls = false;
+  #hasConnected = false;
+  /** Set by `end`, `close` and `abort`: nothing more is written. */
+  #isEnding = false;
+  /** Set once our FIN is out or on its way, or not to come. */
+  #hasEnded = false;
+  #closedByUs = false;
+  #reason: InseamError | null = null;
+  /** Why connecting was given up, by a timeout or a signal. */
+  #failure: InseamError | null = null;
+  #timeouts: StreamTimeouts | null = null;
+  #bytesRead = 0;
+  /** Bytes that came after `close`. */
+  #discarded = 0;
+
+  constructor(sink: LifeSink, input: StreamInput, output: StreamOutput) {
+    this.#sink = sink;
+    this.#input = input;
+    this.#output = output;
+  }
+
+  get state(): StreamState {
+    return this.#state;
+  }
+  get transport(): Transport | null {
+    return this.#transport;
+  }
+  /** Why it ended, or is about to; null for good order. */
+  get reason(): InseamError | null {
+    return this.#reason;
+  }
+  get hasConnected(): boolean {
+    return this.#hasConnected;
+  }
+  get connected(): boolean {
+    return this.#state === 'open' || this.#state === 'closing';
+  }
+  get closed(): boolean {
+    return this.#state === 'closing' || this.#state === 'closed';
+  }
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+  /** Made when the first timeout is asked for or needed: most streams live without. */
+  get timeouts(): StreamTimeouts {
+    this.#timeouts ??= new StreamTimeouts();
+    return this.#timeouts;
+  }
+  get hasTimeouts(): boolean {
+    return this.#timeouts !== null;
+  }
+
+  /** Whether something can be written; throws UsageError where it is our own side that does not allow it. */
+  mayWrite(): boolean {
+    if (this.#state === 'open' && !this.#isEnding) return true;
+    if (this.#state === 'idle' || this.#state === 'connecting') throw usageError('ENGINE_NOT_CONNECTED');
+    if (this.#closedByUs || this.#isEnding) throw usageError('ENGINE_STREAM_CLOSED');
+    return false;
+  }
+
+  // Opening and TLS -------------------------------------------------------------------------------------------
+
+  attach(transport: Transport): void {
+    this.#state = 'connecting';
+    this.#transport = transport;
+    this.#input.attach(transport);
+    this.#output.attach(transport);
+    transport.open(this);
+    if (this.#state === 'connecting') this.watch();
+  }
+
+  /** Begins before the connection stands, or behind everything written so far. Throws UsageError for a second call. */
+  startTls(handshake: (host: string | null) => TlsHandshake): void {
+    if (this.#handshake !== null) throw usageError('ENGINE_TLS_IN_USE');
+    this.#handshake = handshake;
+    if (this.#state !== 'open') return;
+    this.#isSecuring = true;
+    this.#input.holdForTls();
+    this.#output.pushMoment(() => this.#beginTls(handshake));
+    this.watch();
+  }
+
+  /** Ends what is being made, the connection or the handshake; `onClose` follows with `failure`. */
+  giveUpConnecting(failure: InseamError): void {
+    this.#failure ??= failure;
+    this.#transport?.abort();
+  }
+
+  #beginTls(handshake: (host: string | null) => TlsHandshake): void {
+    this.#isSecuring = this.#hasBegunTls = true;
+    this.#input.holdForTls();
+    try {
+      // An end that has come already would be awaited by the handshake in vain.
+      if (this.#input.peerHasEnded)
+        throw transportError('ENGINE_TLS_HANDSHAKE', new Error('the peer has finished'));
+      this.#transport?.startTls(handshake(this.host), this.#input.takeForTls());
+    } catch (error) {
+      this.giveUpConnecting(error as InseamError);
+    }
+  }
+
+  #open(): void {
+    this.#state = 'open';
+    this.#hasConnected = true;
+    this.watch();
+    this.#sink.onConnect();
+  }
+
+  // Ending ------------------------------------------------------------------------------------------------------
+
+  /** Hands on what was written; a handshake's own bytes let nothing in between. */
+  flush(): void {
+    if (this.connected && !this.#hasBegunTls) this.#output.flush();
+  }
+
+  end(): void {
+    if (this.#isEnding || !this.mayWrite()) return;
+    this.#isEnding = true;
+    this.flush();
+    this.#endOutput();
+  }
+
+  close(flush: boolean): void {
+    if (this.closed && flush) return;
+    if (!flush || this.#state !== 'open') {
+      this.abort(null);
+      return;
+    }
+    this.#closedByUs = this.#isEnding = true;
+    this.#state = 'closing';
+    this.#input.clear();
+    this.#input.endLoop(null);
+    this.flush();
+    // A paused transport would not see the peer's end.
+    if (!this.#isSecuring) this.#transport?.resume();
+    this.#endOutput();
+    this.watch();
+  }
+
+  /** `close` with something to say to `onClose`. */
+  closeFor(reason: InseamError): void {
+    this.#reason ??= reason;
+    this.close(true);
+  }
+
+  abort(reason: InseamError | null): void {
+    if (this.#state === 'closed') return;
+    this.#closedByUs = true;
+    this.#reason ??= reason;
+    this.#input.clear();
+    this.#input.endLoop(this.#reason);
+    this.#hasEnded = this.#isEnding = true;
+    this.#output.clear(this.#lastWord);
+    if (this.#transport === null) this.#state = 'closed';
+    else if (this.#state === 'open') this.#state = 'closing';
+    this.#transport?.abort(reason !== null);
+  }
+
+  /** What those are told who wait for something that will not come. */
+  get #lastWord(): InseamError {
+    return this.#reason ?? usageError('ENGINE_STREAM_CLOSED');
+  }
+
+  /** Shuts our side once everything is sent, when that is what is wanted. */
+  #endOutput(): void {
+    if (!this.#isEnding || this.#hasEnded || !this.#output.isDrained || this.#isSecuring) return;
+    this.#hasEnded = true;
+    this.#transport?.end();
+    this.watch();
+  }
+
+  // What the transport says -----------------------------------------------------------------------------------
+
+  onOpen(): void {
+    if (this.#handshake === null) this.#open();
+    else this.#beginTls(this.#handshake);
+  }
+
+  onSecure(): void {
+    this.#isSecuring = this.#hasBegunTls = false;
+    this.#input.releaseForTls();
+    this.#sink.onTlsHandshake();
+    if (this.#state === 'connecting') {
+      this.#open();
+      return;
+    }
+    this.watch();
+    this.onDrain();
+  }
+
+  onChunk(chunk: Buffer): void {
+    this.#bytesRead += chunk.length;
+    if (this.#state === 'open') {
+      this.#sink.onChunk(chunk);
+    } else if (this.#state === 'closing') {
+      // Nobody wants it any more; somebody who sends without end is not waited for.
+      this.#discarded += chunk.length;
+      if (this.#discarded > ENGINE_LIMITS.lingerBytes) this.abort(null);
+    }
+  }
+
+  onDrain(): void {
+    const output = this.#output;
+    if (!output.isEmpty) {
+      this.flush();
+      output.wake();
+      return;
+    }
+    output.wake();
+    this.#endOutput();
+    if (!output.hasSent || this.#state !== 'open') return;
+    output.hasSent = false;
+    this.#sink.onWrite();
+  }
+
+  onEnd(): void {
+    if (this.#state === 'closing' && this.#hasEnded) this.abort(null);
+    else this.#input.end();
+  }
+
+  onClose(error: Error | null): void {
+    const wasConnecting = this.#state === 'connecting';
+    this.#state = 'closed';
+    this.#input.clear();
+    if (this.#isSecuring && !this.#closedByUs) this.#fail('ENGINE_TLS_HANDSHAKE', error);
+    else if (wasConnecting && !this.#closedByUs) this.#fail('ENGINE_CONNECT_FAILED', error);
+    else if (error !== null && !this.#hasEnded)
+      this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error);
+    this.#output.clear(this.#lastWord);
+    this.#input.endLoop(this.#reason);
+    this.#sink.onClose(this.#reason);
+  }
+
+  /** The connection, or its TLS, could not be made. */
+  #fail(code: 'ENGINE_TLS_HANDSHAKE' | 'ENGINE_CONNECT_FAILED', cause: Error | null): void {
+    let error = this.#failure;
+    if (error === null && cause instanceof InseamError) error = cause;
+    error ??= cause === null ? transportError(code) : transportError(code, cause, tlsFailure(cause));
+    this.#reason = error;
+    if (code === 'ENGINE_TLS_HANDSHAKE') this.#sink.onTlsHandshakeError(error);
+    else this.#sink.onConnectError(error);
+  }
+
+  // Timeouts ----------------------------------------------------------------------------------------------------
+
+  /** Ends what has waited too long; `now` is the engine's time. */
+  checkTimeouts(now: number): void {
+    const phase = this.#phase;
+    const code = phase === null ? null : this.#check(phase, now);
+    if (code === null) return;
+    const error = transportError(code);
+    if (phase === 'connecting') this.giveUpConnecting(error);
+    else if (phase === 'open') this.#sink.onTimeout(error);
+    else this.abort(phase === 'sending' ? error : null);
+  }
+
+  /** Sees to it that the timeouts which count now are looked at, from now on. */
+  watch(): void {
+    const phase = this.#phase;
+    // Most streams have none while they are open.
+    if (phase === null || (phase === 'open' && this.#timeouts === null)) return;
+    const { connectMs, shortestMs } = this.timeouts;
+    const closingMs = ENGINE_LIMITS.lingerTimeoutMs;
+    const ms = phase === 'connecting' ? connectMs : phase === 'open' ? shortestMs : closingMs;
+    this.#check(phase, this.#sink.watch(ms));
+  }
+
+  get #phase(): WaitingPhase | null {
+    if (this.#state === 'connecting') return 'connecting';
+    if (this.#state === 'open') return this.#isSecuring ? 'connecting' : 'open';
+    if (this.#state === 'closing') return this.#hasEnded ? 'lingering' : 'sending';
+    return null;
+  }
+
+  #check(phase: WaitingPhase, now: number): EngineErrorCode | null {
+    const { total, pendingBytes: pending } = this.#output;
+    const isReading = !this.#input.isPaused;
+    const progress = { phase, received: this.#bytesRead, sent: total - pending, pending, isReading };
+    return this.timeouts.check(progress, now);
+  }
+}
