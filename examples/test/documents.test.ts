@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENGINE_ERRORS, ENGINE_LIMITS } from '@inseam/engine';
@@ -15,10 +16,11 @@ const documents = ['README.md', ...readdirSync(join(root, 'docs/guide')).map((na
 
 describe('documents', () => {
   const snippets = documents.flatMap((file) =>
-    [...read(file).matchAll(/^```ts\n(.*?)^```$/gms)].map((match, i) => ({
+    [...read(file).matchAll(/^```ts\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?/gms)].map((match, i) => ({
       file,
       name: `${slug(file)}-${i + 1}`,
       code: match[1] ?? '',
+      output: match[2],
     })),
   );
 
@@ -28,7 +30,7 @@ describe('documents', () => {
     for (const { name, code } of snippets) {
       writeFileSync(
         join(scratch, `${name}.ts`),
-        `${code.replaceAll('8080', 'Number(process.env.PORT)')}\nexport {};\n`,
+        `${code.replaceAll(/\b808[01]\b/g, 'Number(process.env.PORT)')}\nexport {};\n`,
       );
     }
     const options = {
@@ -43,6 +45,29 @@ describe('documents', () => {
     expect(snippets).to.have.lengthOf.at.least(10);
     const { stdout, stderr } = spawnSync('tsc', ['-p', scratch], { encoding: 'utf8' });
     expect(stdout + stderr).to.equal('');
+  });
+
+  describe('the guide to protocols', () => {
+    const guide = snippets.filter(({ file }) => file === 'docs/guide/protocols.md');
+
+    before(() => {
+      // The certificate is made as the guide says.
+      const command = /^```sh\n(openssl .*?)^```$/ms.exec(read('docs/guide/protocols.md'))?.[1] ?? 'false';
+      expect(spawnSync('sh', ['-c', command], { cwd: scratch }).status).to.equal(0);
+    });
+
+    for (const { name, output } of guide) {
+      it(`prints what it says: ${name}`, async () => {
+        expect(output, 'no output stands below it').to.be.a('string');
+        const env = { ...process.env, PORT: String(await freePort()) };
+        const child = spawn(process.execPath, [`${name}.js`], { cwd: scratch, env });
+        const printed: string[] = [];
+        child.stdout.on('data', (text) => printed.push(String(text)));
+        child.stderr.on('data', (text) => printed.push(String(text)));
+        const [code] = await once(child, 'close');
+        expect({ code, output: printed.join('') }).to.deep.equal({ code: 0, output });
+      });
+    }
   });
 
   it('begin with an example that runs, by line 15 of the README', async () => {
@@ -109,6 +134,16 @@ const probe = `
   process.kill(process.pid, 'SIGINT');
   await done;
 `;
+
+/** A port that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
