@@ -1,5 +1,5 @@
 /** The ways to name an address, and the one form that the transports take. */
-import { isIPv6, Server as NetServer } from 'node:net';
+import { isIP, isIPv6, Server as NetServer, SocketAddress } from 'node:net';
 import { inspect } from 'node:util';
 import { usageError } from './errors.js';
 
@@ -46,6 +46,21 @@ export function parseListenAddress(address: ListenAddress): ParsedListenAddress 
   if (typeof address !== 'object' || address === null || !('fd' in address)) return parseAddress(address);
   if (Number.isInteger(address.fd) && address.fd >= 0) return { fd: address.fd };
   throw usageError('ENGINE_ADDRESS', `fd ${describe(address.fd)}`);
+}
+
+/** An IP address as our sockets show it: the usual text, IPv4 mapped into IPv6 as IPv4. Null for anything else. */
+export function canonicalIp(text: string): { readonly host: string; readonly family: 4 | 6 } | null {
+  const family = isIP(text);
+  if (family === 0) return null;
+  if (family === 4) return { host: text, family };
+  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
+  const mapped = mappedIPv4(address);
+  return mapped === null ? { host: address, family: 6 } : { host: mapped, family: 4 };
+}
+
+/** The IPv4 address in `::ffff:192.0.2.1`, as a socket of both families shows its clients; null for anything else. */
+export function mappedIPv4(host: string): string | null {
+  return host.startsWith('::ffff:') && host.includes('.') ? host.slice(7) : null;
 }
 
 type Tuple = Extract<Address, readonly unknown[]>;

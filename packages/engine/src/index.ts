@@ -14,10 +14,7 @@ export { NEED_MORE } from './byte-window.js';
 export { Channel, isThenable } from './channel.js';
 export { Clock } from './clock.js';
 export { container, type DependencyContainer } from './container.js';
-export { NetStruct } from './delimiters/net-struct.js';
 export type { Cut, Cutter, ReadDelimiter } from './delimiters/read-delimiter.js';
-export { Struct } from './delimiters/struct.js';
-export type { PackValue, StructValue } from './delimiters/struct-letters.js';
 export { Engine, type EngineStats, type StopOptions, type TimerHandle } from './engine.js';
 export {
   ENGINE_ERRORS,
@@ -36,6 +33,9 @@ export { Resolver } from './resolver.js';
 export { type ConnectionClass, type ListenOptions, Server, type ServerOptions } from './server.js';
 export type { FileInput, FileRange } from './stream/file-source.js';
 export { type ConnectOptions, Stream, type StreamOptions, type StreamOwner } from './stream.js';
+export { NetStruct } from './struct/net-struct.js';
+export { Struct } from './struct/struct.js';
+export type { PackValue, StructValue } from './struct/struct-letters.js';
 export type {
   TlsCertificate,
   TlsClientOptions,

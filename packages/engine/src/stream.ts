@@ -6,10 +6,7 @@
  */
 import { type Address, parseAddress } from './address.js';
 import type { DependencyContainer } from './container.js';
-import { NetStruct } from './delimiters/net-struct.js';
 import type { ReadDelimiter } from './delimiters/read-delimiter.js';
-import { Struct } from './delimiters/struct.js';
-import type { PackValue } from './delimiters/struct-letters.js';
 import type { Engine, Flushable } from './engine.js';
 import { InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
@@ -22,6 +19,9 @@ import { StreamHandlers } from './stream/stream-handlers.js';
 import { type InputSink, StreamInput } from './stream/stream-input.js';
 import { type LifeSink, StreamLife } from './stream/stream-life.js';
 import { type OutputSink, StreamOutput } from './stream/stream-output.js';
+import { NetStruct } from './struct/net-struct.js';
+import { Struct } from './struct/struct.js';
+import type { PackValue } from './struct/struct-letters.js';
 import { acceptorOf } from './tls/tls-acceptor.js';
 import { clientHandshake } from './tls/tls-handshake.js';
 import type { TlsClientOptions, TlsServerOptions, TlsSession } from './tls/tls-options.js';

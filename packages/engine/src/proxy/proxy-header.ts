@@ -3,7 +3,8 @@
  * the PROXY protocol, haproxy's doc/proxy-protocol.txt §2.1 and §2.2. Pure: bytes in; a header, NEED_MORE or a
  * ProtocolError out. It knows no transport, and trusts nobody: whose word counts is decided before.
  */
-import { isIP, SocketAddress } from 'node:net';
+import { isIP } from 'node:net';
+import { canonicalIp } from '../address.js';
 import { NEED_MORE } from '../byte-window.js';
 import { type ProtocolError, protocolError } from '../errors.js';
 import type { StreamAddress } from '../transport.js';
@@ -31,16 +32,6 @@ const MAX_BINARY = 4_096;
  */
 export function parseProxyHeader(buffer: Buffer): ProxyHeader | typeof NEED_MORE {
   return buffer[0] === SIGNATURE[0] ? parseBinary(buffer) : parseLine(buffer);
-}
-
-/** An IP address as our sockets show it: the usual text, IPv4 mapped into IPv6 as IPv4. Null for anything else. */
-export function canonicalIp(text: string): { readonly host: string; readonly family: 4 | 6 } | null {
-  const family = isIP(text);
-  if (family === 0) return null;
-  if (family === 4) return { host: text, family };
-  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
-  if (address.startsWith('::ffff:') && address.includes('.')) return { host: address.slice(7), family: 4 };
-  return { host: address, family: 6 };
 }
 
 function ipAddress(text: string, port: number): StreamAddress {

@@ -4,9 +4,9 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { inspect } from 'node:util';
+import { canonicalIp } from '../address.js';
 import { usageError } from '../errors.js';
 import type { StreamAddress } from '../transport.js';
-import { canonicalIp } from './proxy-header.js';
 
 const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
   ['loopback', ['127.0.0.0/8', '::1']],

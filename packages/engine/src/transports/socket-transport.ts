@@ -8,7 +8,7 @@
  */
 import { isIP, Socket, type SocketConstructorOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { HostAddress, ParsedAddress } from '../address.js';
+import { type HostAddress, mappedIPv4, type ParsedAddress } from '../address.js';
 import type { Resolver } from '../resolver.js';
 import { sessionOf, type TlsHandshake } from '../tls/tls-handshake.js';
 import type { TlsSession } from '../tls/tls-options.js';
@@ -298,7 +298,7 @@ function addressOf(
 ): StreamAddress | null {
   if (path !== null) return { path };
   if (host === undefined || port === undefined) return null;
-  // A socket that takes both families shows IPv4 clients so; to its users they are IPv4.
-  if (host.startsWith('::ffff:') && host.includes('.')) return { host: host.slice(7), port, family: 4 };
+  const mapped = mappedIPv4(host);
+  if (mapped !== null) return { host: mapped, port, family: 4 };
   return { host, port, family: family === 'IPv6' ? 6 : 4 };
 }

@@ -3,7 +3,8 @@ import { NEED_MORE } from '@inseam/engine/byte-window';
 import { feedEveryWay } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { canonicalIp, type ProxyHeader, parseProxyHeader } from '#src/proxy/proxy-header';
+import { canonicalIp } from '#src/address';
+import { type ProxyHeader, parseProxyHeader } from '#src/proxy/proxy-header';
 
 type Outcome = ProxyHeader | 'NEED_MORE' | { refused: string; after: number };
 

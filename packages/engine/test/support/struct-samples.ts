@@ -1,6 +1,6 @@
 /** Formats with values that fit them, for properties of Struct and NetStruct. */
 import fc from 'fast-check';
-import type { StructValue } from '#src/delimiters/struct-letters';
+import type { StructValue } from '#src/struct/struct-letters';
 
 export interface Sample {
   readonly format: string;

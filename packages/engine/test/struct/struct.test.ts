@@ -4,8 +4,8 @@ import { NEED_MORE } from '@inseam/engine/byte-window';
 import { feedEveryWay } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Struct } from '#src/delimiters/struct';
-import type { PackValue, StructValue } from '#src/delimiters/struct-letters';
+import { Struct } from '#src/struct/struct';
+import type { PackValue, StructValue } from '#src/struct/struct-letters';
 import { structSamples } from '../support/struct-samples.js';
 
 const text = (value: string) => Buffer.from(value, 'latin1');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { fromHalf, toHalf } from '#src/delimiters/half-float';
+import { fromHalf, toHalf } from '#src/struct/half-float';
 
 const INFINITY = 0x7c00;
 

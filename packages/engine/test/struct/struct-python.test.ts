@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Struct } from '#src/delimiters/struct';
-import type { StructValue } from '#src/delimiters/struct-letters';
+import { Struct } from '#src/struct/struct';
+import type { StructValue } from '#src/struct/struct-letters';
 import { itWith, runTool } from '../support/debian-tool.js';
 import { type Sample, structSamples } from '../support/struct-samples.js';
 
