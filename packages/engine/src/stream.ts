@@ -219,9 +219,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   /** Runs the stream over `transport`: an accepted connection, one half of a memory pair, or one of your own. */
   attach(transport: Transport): this {
     if (this.#life.state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
-    if (this.server !== null) this.#life.timeouts.connectMs = this.server.connectTimeoutMs;
     this.engine.addChannel(this);
-    this.#life.attach(transport);
+    this.#life.attach(transport, this.server?.connectTimeoutMs);
     return this;
   }
 
@@ -235,6 +234,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   startTls(options: TlsClientOptions | TlsServerOptions = {}): this {
     if (this.server !== null) {
       const { handshake } = acceptorOf(options as TlsServerOptions);
+      if (this.connected) this.#life.timeouts.connectMs = this.server.connectTimeoutMs;
       this.#startTls(() => handshake);
     } else {
       this.#startTls(clientHandshake(options as TlsClientOptions));

@@ -101,13 +101,17 @@ export class StreamLife implements TransportSink {
 
   // Opening and TLS -------------------------------------------------------------------------------------------
 
-  attach(transport: Transport): void {
+  /** `connectMs` is how long whatever comes before `onConnect` may take. */
+  attach(transport: Transport, connectMs: number | undefined): void {
     this.#state = 'connecting';
     this.#transport = transport;
     this.#input.attach(transport);
     this.#output.attach(transport);
     transport.open(this);
-    if (this.#state === 'connecting') this.watch();
+    // An accepted connection stands already, as a rule: it needs no timeouts yet.
+    if (this.#state !== 'connecting') return;
+    if (connectMs !== undefined) this.timeouts.connectMs = connectMs;
+    this.watch();
   }
 
   /** Begins before the connection stands, or behind everything written so far. Throws UsageError for a second call. */
