@@ -31,16 +31,18 @@ async function main() {
   console.log(`Medians of ${rounds} × ${seconds} s, in turns, each after a warm-up of ${WARM_UP_SECONDS} s`);
   if (options.quick) console.log('Quick: the figures are noise.');
 
-  const plans = works.map((work) => {
+  const plans = works.flatMap((work) => {
     const reasons = { ...work.without, ...absent };
     const chosen = work.servers.filter((name) => peers.includes(name));
-    return { work, reasons, chosen, able: chosen.filter((name) => !(name in reasons)) };
+    const able = chosen.filter((name) => !(name in reasons));
+    return chosen.length === 0 ? [] : [{ work, reasons, chosen, able }];
   });
+  if (plans.length === 0) throw new CannotRun('None of these servers does any of these works.');
   const turns = rounds * plans.reduce((sum, { able }) => sum + able.length, 0);
   const progress = new Progress(turns, WARM_UP_SECONDS + seconds);
 
   for (const { work, reasons, chosen, able } of plans) {
-    /** @type {Map<string, import('./lib/turn.mjs').Sample[]>} */
+    /** @type {Map<string, any[]>} */
     const samples = new Map(chosen.map((name) => [name, []]));
     for (let round = 1; round <= rounds; round++) {
       for (const name of able) {

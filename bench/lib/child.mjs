@@ -64,8 +64,9 @@ export class Child {
     return this.#process.pid ?? 0;
   }
 
-  kill() {
-    this.#process.kill('SIGTERM');
+  /** @param {NodeJS.Signals} [signal] */
+  kill(signal = 'SIGTERM') {
+    this.#process.kill(signal);
   }
 
   async stop() {
@@ -87,8 +88,8 @@ export class Child {
         if (found !== undefined) settle(() => resolve(found));
       };
       const fail = (/** @type {string} */ what) =>
-        settle(() => reject(new Error(`does not start: ${what}\n${this.output}`)));
-      const patience = setTimeout(() => fail(`not ready after ${PATIENCE_MS / 1_000} s`), PATIENCE_MS);
+        settle(() => reject(new Error(`does not answer: ${what}\n${this.output}`)));
+      const patience = setTimeout(() => fail(`nothing after ${PATIENCE_MS / 1_000} s`), PATIENCE_MS);
       const settle = (/** @type {() => void} */ act) => {
         clearTimeout(patience);
         stdout.off('data', look);

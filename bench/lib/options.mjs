@@ -12,7 +12,7 @@ export const USAGE = `pnpm bench [options]
 
 /**
  * @param {readonly string[]} args
- * @param {readonly import('./http-work.mjs').Work[]} works
+ * @param {readonly import('./turn.mjs').Work<any>[]} works
  */
 export function readOptions(args, works) {
   const { values } = parse(args);

@@ -1,4 +1,4 @@
-/** The servers that take turns. A new one is a file in servers/ and a line here. */
+/** The servers that take turns. A new one is a line here, and a file in the folders of what it can do. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -12,48 +12,59 @@ import { Child } from './child.mjs';
  * @property {readonly number[]} pids The processes that do the work.
  * @property {() => Promise<void>} stop
  *
+ * @typedef {object} StartOptions
+ * @property {number} core
+ * @property {string} app A folder of servers/.
+ * @property {readonly string[]} flags For Node.
+ *
  * @typedef {object} ServerKind
  * @property {string} label As it is printed.
- * @property {(core: number) => Promise<RunningServer>} start
+ * @property {(options: StartOptions) => Promise<RunningServer>} start
  */
 
 /** @type {Readonly<Record<string, ServerKind>>} */
 export const SERVERS = {
-  inseam: { label: 'Inseam', start: (core) => startNode('inseam.mjs', core) },
-  'node-http': { label: 'node:http', start: (core) => startNode('node-http.mjs', core) },
-  fastify: { label: 'Fastify', start: (core) => startNode('fastify.mjs', core) },
+  inseam: { label: 'Inseam', start: (options) => startNode('inseam', options) },
+  'node-http': { label: 'node:http', start: (options) => startNode('node-http', options) },
+  fastify: { label: 'Fastify', start: (options) => startNode('fastify', options) },
   nginx: { label: 'nginx', start: startNginx },
+  'node-net': { label: 'node:net', start: (options) => startNode('node-net', options) },
 };
+
+/** @param {string} name */
+export const labelOf = (name) => SERVERS[name]?.label ?? name;
 
 /** nginx keeps its configuration and its pid here; like the rest of node_modules it is nobody's file. */
 const NGINX_FOLDER = fileURLToPath(new URL('../node_modules/.nginx', import.meta.url));
 
-/** @param {string} file */
-const pathOf = (file) => fileURLToPath(new URL(`../servers/${file}`, import.meta.url));
+/**
+ * @param {string} app
+ * @param {string} file
+ */
+const pathOf = (app, file) => fileURLToPath(new URL(`../servers/${app}/${file}`, import.meta.url));
 
 /**
- * A server in a Node process says its URL when it listens.
+ * A server in a Node process says its address when it listens.
  *
- * @param {string} file
- * @param {number} core
+ * @param {string} name
+ * @param {StartOptions} options
  * @returns {Promise<RunningServer>}
  */
-async function startNode(file, core) {
-  const child = new Child('taskset', ['-c', String(core), process.execPath, pathOf(file)], {
-    NODE_ENV: 'production',
-  });
-  const port = await child.waitFor(/http:\/\/127\.0\.0\.1:(\d+)/);
+async function startNode(name, { core, app, flags }) {
+  const command = [process.execPath, ...flags, pathOf(app, `${name}.mjs`)];
+  const child = new Child('taskset', ['-c', String(core), ...command], { NODE_ENV: 'production' });
+  const port = await child.waitFor(/127\.0\.0\.1:(\d+)/);
   return { port: Number(port), child, pids: [child.pid], stop: () => child.stop() };
 }
 
 /**
- * @param {number} core
+ * @param {StartOptions} options
  * @returns {Promise<RunningServer>}
  */
-async function startNginx(core) {
+async function startNginx({ core, app }) {
   await mkdir(NGINX_FOLDER, { recursive: true });
   const port = await freePort();
-  const template = await readFile(pathOf('nginx.conf'), 'utf8');
+  const template = await readFile(pathOf(app, 'nginx.conf'), 'utf8');
   await writeFile(join(NGINX_FOLDER, 'nginx.conf'), template.replaceAll('@PORT@', String(port)));
   const child = new Child('taskset', [
     ...['-c', String(core), 'nginx', '-p', NGINX_FOLDER, '-e', 'stderr', '-c', 'nginx.conf'],

@@ -1,14 +1,7 @@
 /** One turn: one server, alone on its core, does one work. */
-import { cpuMicroseconds } from './cpu.mjs';
 import { SERVERS } from './servers.mjs';
 
 /**
- * @typedef {object} Sample
- * @property {number} perSecond
- * @property {number | null} p99Ms
- * @property {number} cpuUs Per request.
- * @property {number} busy The share of its core that the server used, 0 to 1.
- *
  * @typedef {object} TurnOptions
  * @property {number} seconds
  * @property {number} warmUpSeconds
@@ -16,29 +9,38 @@ import { SERVERS } from './servers.mjs';
  */
 
 /**
- * @param {import('./http-work.mjs').Work} work
+ * A work: what is asked of every server, and what is measured meanwhile.
+ *
+ * @template S What one turn measures.
+ * @typedef {object} Work
+ * @property {string} name As given to `--work`.
+ * @property {string} title
+ * @property {string} app The folder under servers/ that holds its servers.
+ * @property {readonly string[]} [flags] For the servers that are Node processes.
+ * @property {readonly string[]} servers Names from servers.mjs, in the order of their turns.
+ * @property {string} baseline The server that the others are compared with.
+ * @property {Readonly<Record<string, string>>} without Servers that cannot do it, and why.
+ * @property {readonly string[]} notes Printed below the table.
+ * @property {(server: import('./servers.mjs').RunningServer, options: TurnOptions) => Promise<S>} measure
+ *   Rejects unless the server answers as it should.
+ * @property {readonly import('./table.mjs').Column<S>[]} columns
+ */
+
+/**
+ * @template S
+ * @param {Work<S>} work
  * @param {string} name
  * @param {TurnOptions} options
- * @returns {Promise<Sample>}
+ * @returns {Promise<S>}
  */
-export async function takeTurn(work, name, { seconds, warmUpSeconds, cores }) {
+export async function takeTurn(work, name, options) {
   const kind = SERVERS[name];
   if (kind === undefined) throw new Error(`no server is called ${name}`);
   /** @type {import('./servers.mjs').RunningServer | null} */
   let server = null;
   try {
-    server = await kind.start(cores.server);
-    await work.check(server.port);
-    await work.load(server.port, warmUpSeconds, cores.load);
-    const before = cpuMicroseconds(server.pids);
-    const load = await work.load(server.port, seconds, cores.load);
-    const spent = cpuMicroseconds(server.pids) - before;
-    return {
-      perSecond: load.requests / load.seconds,
-      p99Ms: load.p99Ms,
-      cpuUs: spent / load.requests,
-      busy: spent / (load.seconds * 1e6),
-    };
+    server = await kind.start({ core: options.cores.server, app: work.app, flags: work.flags ?? [] });
+    return await work.measure(server, options);
   } catch (error) {
     const said = server === null ? '' : `\n${server.child.output}`;
     throw new Error(`${kind.label}, ${work.name}: ${/** @type {Error} */ (error).message}${said}`);

@@ -11,7 +11,7 @@ const SCRIPT = fileURLToPath(new URL('../work/send.lua', import.meta.url));
  * @param {number} options.core
  * @param {number} options.connections
  * @param {string} options.bytes What a connection sends before it waits for the answers.
- * @returns {Promise<import('./http-work.mjs').Load>}
+ * @returns {Promise<import('./load-work.mjs').Load>}
  */
 export async function wrk({ port, seconds, core, connections, bytes }) {
   const url = `http://127.0.0.1:${port}/`;

@@ -2,6 +2,9 @@
 import { browser } from './browser.mjs';
 import { echo } from './echo.mjs';
 import { hello } from './hello.mjs';
+import { idle } from './idle.mjs';
+import { lineEcho, lines16 } from './line-echo.mjs';
 import { pipelined } from './pipelined.mjs';
+import { tcpEcho } from './tcp-echo.mjs';
 
-export const WORKS = [hello, browser, pipelined, echo];
+export const WORKS = [hello, browser, pipelined, echo, tcpEcho, lineEcho, lines16, idle];
