@@ -140,7 +140,9 @@ export class StreamInput implements PieceSource {
   readOn(): void {
     this.#cut();
     this.#buffer.retain();
-    if (!this.#peerHasEnded || this.#hasToldEnd || !this.#sink.isOpen || this.isPaused) return;
+    if (!this.#peerHasEnded || this.#hasToldEnd || !this.#sink.isOpen) return;
+    // An end where a handshake should be is the handshake's failure.
+    if (this.isPaused || this.#isSecuring) return;
     // A loop that has not asked for what is left will do so.
     if (this.#iterator !== null && !this.#isPieceWanted) return;
     this.#hasToldEnd = true;
