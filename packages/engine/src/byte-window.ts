@@ -27,6 +27,11 @@ export class ByteWindow {
     return this.end - this.start;
   }
 
+  /** Whether `bytes` are the window's own, and views of them may be kept. */
+  get isOwned(): boolean {
+    return this.#owned;
+  }
+
   /** Adds `chunk`, which stays the caller's: `retain()` must follow before it changes. */
   push(chunk: Buffer): void {
     this.#text = '';
@@ -45,12 +50,17 @@ export class ByteWindow {
   /** Copies what remains of a borrowed chunk, or lets go of everything that is read. */
   retain(): void {
     if (this.length === 0) this.clear();
-    else this.own();
+    else if (!this.#owned) this.#grow(0);
   }
 
-  /** Copies what remains of a borrowed chunk: views of `bytes` may be kept from now on. */
+  /** Copies what remains of a borrowed chunk: views of `bytes` may be kept from now on, for nothing there is written again. */
   own(): void {
-    if (!this.#owned) this.#grow(0);
+    if (this.#owned) return;
+    const { length } = this;
+    // From Node's pool where that is quicker: pieces do not live long, as a rule.
+    const bytes = Buffer.allocUnsafe(length);
+    this.bytes.copy(bytes, 0, this.start, this.end);
+    this.#hold(bytes, length);
   }
 
   /**
@@ -88,7 +98,11 @@ export class ByteWindow {
     const length = this.length;
     const grown = Buffer.allocUnsafeSlow(more === 0 ? length : 2 * (length + more));
     this.bytes.copy(grown, 0, this.start, this.end);
-    this.bytes = grown;
+    this.#hold(grown, length);
+  }
+
+  #hold(bytes: Buffer, length: number): void {
+    this.bytes = bytes;
     this.start = 0;
     this.end = length;
     this.#owned = true;

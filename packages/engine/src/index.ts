@@ -14,6 +14,13 @@ export { NEED_MORE } from './byte-window.js';
 export { Channel, isThenable } from './channel.js';
 export { Clock } from './clock.js';
 export { container, type DependencyContainer } from './container.js';
+export {
+  Datagram,
+  type DatagramAddress,
+  type DatagramOptions,
+  type DatagramSettings,
+} from './datagram.js';
+export { type DatagramListenOptions, DatagramServer, type DatagramServerOptions } from './datagram-server.js';
 export type { Cut, Cutter, ReadDelimiter } from './delimiters/read-delimiter.js';
 export { Engine, type EngineStats, type StopOptions, type TimerHandle } from './engine.js';
 export {

@@ -117,7 +117,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   override get bytesWritten(): number {
     return this.#output.total;
   }
-  /** Bytes written, and those of files, that the system has not taken. */
+  /** Bytes written, and those of files, that the system has not taken. Text counts by its characters until it is on its way. */
   get pendingBytes(): number {
     return this.#output.pendingBytes;
   }

@@ -1,9 +1,19 @@
 import { inspect } from 'node:util';
-import { Server, type ServerOptions, Stream, type Transport, UsageError } from '@inseam/engine';
+import {
+  container,
+  Logger,
+  Server,
+  type ServerOptions,
+  Stream,
+  type StreamOptions,
+  type Transport,
+  UsageError,
+} from '@inseam/engine';
 import { memoryPair, RecordingSink } from '@inseam/engine/testing';
 import { expect } from 'chai';
+import { EventLog } from './support/event-log.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, testEngines } from './support/test-engine.js';
+import { recordingLogger, settled, testEngines } from './support/test-engine.js';
 
 /** Brings `server` a connection; answers its stream, and the client's end. */
 function arrive<S extends Stream>(server: Server<S>) {
@@ -106,6 +116,73 @@ describe('Server', () => {
       expect([...server.channels].map((stream) => stream.log.events)).to.deep.equal([
         ['connect', 'read hello'],
       ]);
+      server.abort();
+      await settled();
+    });
+
+    it('no more of them wait than the backlog says', async () => {
+      const { server } = newServer({ maxConnections: 1 });
+      await server.listen(['127.0.0.1', 0], { backlog: 2 });
+      const clients = Array.from({ length: 5 }, () => arrive(server));
+      await settled();
+      expect(clients.map(({ seen }) => isClosed(seen))).to.deep.equal([false, false, false, true, true]);
+      // A place among those that wait is free again.
+      clients[0]?.far.end();
+      await settled();
+      const [late, tooLate] = [arrive(server), arrive(server)];
+      await settled();
+      expect([isClosed(late.seen), isClosed(tooLate.seen)]).to.deep.equal([false, true]);
+      expect(server.channels.size).to.equal(1);
+      server.abort();
+      await settled();
+    });
+
+    it('one whose stream cannot be made leaves its place to the next', async () => {
+      const { engine, reports } = newEngine();
+      let made = 0;
+      class Fragile extends RecordingStream {
+        constructor(options: StreamOptions) {
+          super(options);
+          if (++made === 2) throw new Error('no');
+        }
+      }
+      const server = new Server({ engine, ConnectionClass: Fragile, maxConnections: 1 });
+      const clients = [arrive(server), arrive(server), arrive(server)];
+      clients[0]?.far.end();
+      await settled();
+      expect(clients.map(({ seen }) => isClosed(seen))).to.deep.equal([true, true, false]);
+      expect([...server.channels].map((stream) => stream.log.events)).to.deep.equal([['connect']]);
+      expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
+      server.abort();
+      await settled();
+    });
+
+    it('one that leaves in onConnect at once leaves its place to the next', async () => {
+      class Brief extends RecordingStream {
+        override onConnect() {
+          super.onConnect();
+          this.abort();
+        }
+      }
+      const { engine } = newEngine();
+      const server = new Server({ engine, ConnectionClass: Brief, maxConnections: 1 });
+      const clients = Array.from({ length: 50 }, () => arrive(server));
+      await settled();
+      expect(clients.every(({ seen }) => isClosed(seen))).to.equal(true);
+      expect([server.channels.size, engine.stats().accepted]).to.deep.equal([0, 50]);
+    });
+
+    it('a stream that knows the server and came another way takes no place', async () => {
+      const { server, engine } = newServer({ maxConnections: 1 });
+      const [near, far] = memoryPair();
+      const apart = new RecordingStream({ server: server as unknown as Server });
+      apart.attach(near);
+      const { stream } = arrive(server);
+      expect([stream !== null, server.channels.size, engine.channels.size]).to.deep.equal([true, 1, 2]);
+      apart.abort();
+      await settled();
+      expect([...server.channels]).to.deep.equal([stream]);
+      far.abort();
       server.abort();
       await settled();
     });
@@ -216,6 +293,67 @@ describe('Server', () => {
     ]);
     expect(server.channels.size).to.equal(0);
   });
+
+  it('onListen may fail: that is reported, and the server listens', async () => {
+    const { server, reports } = newServer();
+    server.onListen = () => {
+      throw new Error('first');
+    };
+    await server.listen(['127.0.0.1', 0]);
+    expect([server.listening, reports.take()]).to.deep.equal([true, ['error: Server.onListen threw: first']]);
+    server.close();
+    const { server: second, reports: later } = newServer();
+    second.onListen = async () => {
+      throw new Error('second');
+    };
+    await second.listen(['127.0.0.1', 0]);
+    await settled();
+    expect(later.take()).to.deep.equal(['error: Server.onListen rejected: second']);
+    second.close();
+  });
+
+  it('takes connections of other listeners before and without listening, and is then no channel', async () => {
+    const { server, engine } = newServer();
+    const { stream } = arrive(server);
+    expect([server.listening, engine.channels.has(server), engine.channels.size]).to.deep.equal([
+      false,
+      false,
+      1,
+    ]);
+    server.close();
+    expect(arrive(server).stream).to.equal(null);
+    stream?.abort();
+    await settled();
+  });
+
+  it('its connections use its engine and its logger', async () => {
+    const { engine, reports } = newEngine();
+    const own = new EventLog();
+    const parts = container.createChildContainer();
+    parts.register(Logger, { useValue: recordingLogger(own) });
+    class Loud extends Stream {
+      override onConnect() {
+        throw new Error('loud');
+      }
+    }
+    const server = new Server({ engine, container: parts, ConnectionClass: Loud });
+    const { stream } = arrive(server);
+    expect([stream?.engine === engine, reports.take(), own.take()]).to.deep.equal([
+      true,
+      [],
+      ['error: Loud.onConnect threw: loud'],
+    ]);
+    server.abort();
+    await settled();
+  });
+
+  for (const connectTimeoutMs of [0, -1, Number.NaN, '5' as unknown as number]) {
+    it(`connectTimeoutMs: ${inspect(connectTimeoutMs)} is a UsageError`, () => {
+      expect(() => newServer({ connectTimeoutMs }))
+        .to.throw(UsageError)
+        .with.property('code', 'ENGINE_OPTION');
+    });
+  }
 
   it('a server that does not listen has no address', () => {
     const { server } = newServer();

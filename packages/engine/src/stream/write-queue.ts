@@ -11,7 +11,7 @@ export interface Waypoint {
 /** A queue entry: `latin1` text has one byte per code unit, `utf8` text is encoded slice by slice. */
 type Entry =
   | { kind: 'latin1'; text: string; from: number }
-  | { kind: 'utf8'; text: string; from: number; bytes: number }
+  | { kind: 'utf8'; text: string; from: number }
   | { kind: 'bytes'; bytes: Uint8Array; from: number }
   | Waypoint;
 
@@ -63,15 +63,22 @@ export class WriteQueue {
     else this.#entries.push({ kind: 'latin1', text, from: 0 });
   }
 
-  /** Any text, sent as UTF-8; a lone surrogate becomes U+FFFD. */
+  /**
+   * Any text, sent as UTF-8; a lone surrogate becomes U+FFFD. It counts by its code units until it is handed out: to measure every
+   * small piece first costs more than to queue it (a line of 32 characters: 0.2 µs of 0.7, Node 20).
+   */
   pushText(text: string): void {
-    const bytes = Buffer.byteLength(text);
-    if (bytes === text.length) {
+    const last = this.#entries.at(-1);
+    if (last?.kind === 'latin1' && Buffer.byteLength(text) === text.length) {
       this.pushLatin1(text);
-    } else {
-      this.#grow(bytes);
-      this.#entries.push({ kind: 'utf8', text, from: 0, bytes });
+      return;
     }
+    if (text.length === 0) return;
+    this.#grow(text.length);
+    // Each call is encoded by itself: two halves of a surrogate pair from two calls stay two halves.
+    const mayJoin = last?.kind === 'utf8' && last.text.length + text.length <= JOIN_LIMIT;
+    if (mayJoin && !isSurrogate(text, 0, 0xdc00)) last.text += text;
+    else this.#entries.push({ kind: 'utf8', text, from: 0 });
   }
 
   /** Bytes; the queue keeps the reference, so they must not change until they are sent. */
@@ -105,13 +112,12 @@ export class WriteQueue {
     const text = entry.from === 0 && to === entry.text.length ? entry.text : entry.text.slice(entry.from, to);
     if (to === entry.text.length) this.#dropFirst();
     entry.from = to;
-    if (entry.kind === 'latin1') {
-      this.#size -= text.length;
-      return text;
-    }
-    const bytes = Buffer.from(text);
-    this.#size -= bytes.length;
-    return bytes;
+    this.#size -= text.length;
+    if (entry.kind === 'latin1') return text;
+    const bytes = Buffer.byteLength(text);
+    if (bytes === text.length) return text;
+    this.#total += bytes - text.length;
+    return Buffer.from(text);
   }
 
   clear(): void {
