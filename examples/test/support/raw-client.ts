@@ -1,6 +1,6 @@
 /** A TCP connection for tests: writes text, waits for text. */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 
 export class RawClient {
   readonly socket: Socket;
@@ -14,8 +14,8 @@ export class RawClient {
     });
   }
 
-  static async connect(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1' });
+  static async connect(port: number, options: Partial<TcpNetConnectOpts> = {}): Promise<RawClient> {
+    const socket = connect({ port, host: '127.0.0.1', ...options });
     await once(socket, 'connect');
     return new RawClient(socket);
   }

@@ -1,31 +1,22 @@
 /** An example as a user runs it: a process of its own, on a port that the system chooses. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { RunningTool } from './running-tool.js';
 
 export class RunningExample {
   readonly port: number;
-  readonly #process: ChildProcess;
-  readonly #output: string[];
+  readonly #tool: RunningTool;
 
-  private constructor(process: ChildProcess, output: string[], port: number) {
-    this.#process = process;
-    this.#output = output;
+  private constructor(tool: RunningTool, port: number) {
+    this.#tool = tool;
     this.port = port;
   }
 
-  /** Starts `examples/NAME.ts` and resolves when it has said where it listens. */
-  static async start(name: string): Promise<RunningExample> {
+  /** Starts `examples/NAME.ts`, with `env` in its environment, and resolves when it has said where it listens. */
+  static async start(name: string, env: Readonly<Record<string, string>> = {}): Promise<RunningExample> {
     const file = fileURLToPath(new URL(`../../../dist/${name}.js`, import.meta.url));
-    const child = spawn(process.execPath, [file], { env: { ...process.env, PORT: '0' } });
-    const output: string[] = [];
-    child.stdout.on('data', (text) => output.push(String(text)));
-    child.stderr.on('data', (text) => output.push(String(text)));
-    while (!/\d{4,5}/.test(output.join(''))) {
-      const [event] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-      if (typeof event === 'number' || event === null) throw new Error(`${name} ended: ${output.join('')}`);
-    }
-    return new RunningExample(child, output, Number(/(?:localhost:|port )(\d+)/.exec(output.join(''))?.[1]));
+    const tool = new RunningTool(process.execPath, [file], { ...env, PORT: '0' });
+    const [, port] = await tool.read(/(?:localhost:|port )(\d+)/);
+    return new RunningExample(tool, Number(port));
   }
 
   get url(): string {
@@ -33,24 +24,26 @@ export class RunningExample {
   }
 
   get output(): string {
-    return this.#output.join('');
+    return this.#tool.output;
+  }
+
+  /** Resolves once it has printed `pattern`. */
+  async printed(pattern: RegExp): Promise<void> {
+    await this.#tool.read(pattern);
   }
 
   /** Ctrl-C. */
   interrupt(): void {
-    this.#process.kill('SIGINT');
+    this.#tool.signal('SIGINT');
   }
 
   /** Resolves to the exit code once the process has ended. */
-  async ended(): Promise<number | null> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null)
-      await once(this.#process, 'close');
-    return this.#process.exitCode;
+  ended(): Promise<number | null> {
+    return this.#tool.ended();
   }
 
   /** After a test: nothing is left behind, whatever happened. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill('SIGKILL');
-    await this.ended();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#tool[Symbol.asyncDispose]();
   }
 }

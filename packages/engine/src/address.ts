@@ -15,7 +15,10 @@ export type Address =
   | { readonly host: string; readonly port: number }
   | { readonly path: string };
 
-/** Where a server may listen: an address, the descriptor of a listening socket, or a `net.Server` that listens already. */
+/**
+ * Where a server may listen: an address, the descriptor of a listening socket, or a `net.Server` that listens already and has no
+ * listener for its connections.
+ */
 export type ListenAddress = Address | { readonly fd: number } | NetServer;
 
 /** An address after its check. A host of `null` means every address to a server, this machine to a client. */
@@ -40,8 +43,10 @@ export function parseAddress(address: Address): ParsedAddress {
 /** `parseAddress` for servers, which take a socket that exists already, too. */
 export function parseListenAddress(address: ListenAddress): ParsedListenAddress {
   if (address instanceof NetServer) {
-    if (address.listening) return { netServer: address };
-    throw usageError('ENGINE_ADDRESS', 'a net.Server that does not listen');
+    if (!address.listening) throw usageError('ENGINE_ADDRESS', 'a net.Server that does not listen');
+    // An http.Server and a tls.Server are net.Servers, too.
+    if (address.listenerCount('connection') === 0) return { netServer: address };
+    throw usageError('ENGINE_ADDRESS', 'a net.Server whose connections are taken already');
   }
   if (typeof address !== 'object' || address === null || !('fd' in address)) return parseAddress(address);
   if (Number.isInteger(address.fd) && address.fd >= 0) return { fd: address.fd };

@@ -78,6 +78,8 @@ export class Engine {
   #unflushed: Flushable[] = [];
   #started: { promise: Promise<void>; resolve: () => void; hold: NodeJS.Timeout } | null = null;
   #stopping: { promise: Promise<void>; resolve: () => void } | null = null;
+  /** What the end of `stopTimeoutMs` found open. What is opened later, by a client that reconnects, is not waited for. */
+  #overdue: Set<Channel> | null = null;
 
   /** An engine of its own, apart from `Engine.instance()`; `parts` supplies its Clock and Logger. */
   constructor(parts: DependencyContainer = container) {
@@ -192,7 +194,7 @@ export class Engine {
 
   /**
    * Stops cleanly: servers stop listening, work in flight is finished, what is left after `stopTimeoutMs` is
-   * closed. Resolves when no channel is open. Timers stay set, and the engine can be used again.
+   * closed. Resolves when none of them is open. Timers stay set, and the engine can be used again.
    */
   stop({ stopTimeoutMs = ENGINE_LIMITS.stopTimeoutMs }: StopOptions = {}): Promise<void> {
     if (!(stopTimeoutMs >= 0)) throw usageError('ENGINE_OPTION', `stopTimeoutMs: ${stopTimeoutMs}`);
@@ -203,7 +205,8 @@ export class Engine {
       this.#observe(`${channel.constructor.name}.shutdown`, channel, () => channel.shutdown());
     }
     const abortAll = () => {
-      for (const channel of [...this.#channels]) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
+      this.#overdue = new Set(this.#channels);
+      for (const channel of this.#overdue) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
     };
     const patience =
       stopTimeoutMs > 0 ? this.defer(Math.min(stopTimeoutMs, HOLD_MS), abortAll) : this.callback(abortAll);
@@ -247,7 +250,8 @@ export class Engine {
     this.#bytesWritten += channel.bytesWritten;
     if (reason !== null) this.counters.errors++;
     if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ channel, reason });
-    if (this.#channels.size === 0) this.#stopped();
+    this.#overdue?.delete(channel);
+    if (this.#channels.size === 0 || this.#overdue?.size === 0) this.#stopped();
   }
 
   /**
@@ -291,7 +295,13 @@ export class Engine {
   readonly #flushAll = (): void => {
     const streams = this.#unflushed;
     this.#unflushed = [];
-    for (const stream of streams) stream.flush();
+    for (const stream of streams) {
+      try {
+        stream.flush();
+      } catch (error) {
+        this.report(error, 'a flush threw', null);
+      }
+    }
   };
 
   readonly #reportTimer = (error: unknown): void => this.report(error, 'a timer threw', null);
@@ -364,7 +374,7 @@ export class Engine {
   #stopped(): void {
     if (this.#stopping === null) return;
     this.#stopping.resolve();
-    this.#stopping = null;
+    this.#stopping = this.#overdue = null;
     if (this.#started === null) return;
     clearInterval(this.#started.hold);
     this.#started.resolve();

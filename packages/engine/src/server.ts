@@ -6,7 +6,7 @@ import {
   type ParsedListenAddress,
   parseListenAddress,
 } from './address.js';
-import { Channel } from './channel.js';
+import { Channel, isThenable } from './channel.js';
 import type { DependencyContainer } from './container.js';
 import { diagnostics } from './diagnostics.js';
 import type { Engine } from './engine.js';
@@ -74,6 +74,7 @@ export class Server<S extends Stream = Stream> extends Channel {
   #backlog: number = ENGINE_LIMITS.backlog;
   readonly #proxies: TrustedAddresses | null;
   #tls: TlsServerOptions | null = null;
+  #isHeldByProcess = true;
 
   constructor(options: ServerOptions<S> = {}) {
     requireOptions(options, OPTIONS);
@@ -153,6 +154,7 @@ export class Server<S extends Stream = Stream> extends Channel {
       // close() may have come meanwhile.
       if (this.listening) this.#listeners = listeners;
       else for (const listener of listeners) listener.close();
+      if (!this.#isHeldByProcess) this.unref();
     } catch (error) {
       if (this.listening) {
         this.#state = 'idle';
@@ -181,6 +183,7 @@ export class Server<S extends Stream = Stream> extends Channel {
     for (const transport of this.#waiting) transport.abort();
     this.#waiting = [];
     for (const listener of this.#listeners) listener.close();
+    this.#listeners = [];
     if (!wasListening) return;
     this.notify('onClose', () => this.onClose(null));
     this.engine.removeChannel(this, null);
@@ -194,9 +197,11 @@ export class Server<S extends Stream = Stream> extends Channel {
 
   /** Whether listening holds the process; it does at first. */
   ref(): void {
+    this.#isHeldByProcess = true;
     for (const listener of this.#listeners) listener.ref();
   }
   unref(): void {
+    this.#isHeldByProcess = false;
     for (const listener of this.#listeners) listener.unref();
   }
 
@@ -210,33 +215,39 @@ export class Server<S extends Stream = Stream> extends Channel {
     }
   }
 
+  /** The question and the constructor are user code: neither may stop the server, or keep a place for nobody. */
   #connect(transport: Transport): S | null {
-    const stream = this.#makeStream(transport);
-    if (stream === null) {
-      transport.abort();
-      return null;
+    let stream: S | null = null;
+    try {
+      const isWelcome = this.onAccept(transport);
+      if (isThenable(isWelcome)) throw usageError('ENGINE_OPTION', 'onAccept has to answer at once');
+      if (isWelcome) {
+        stream = this.#makeStream();
+        this.#open(stream, transport);
+        return stream;
+      }
+    } catch (error) {
+      if (stream !== null) this.#channels.delete(stream);
+      this.reportThrow('accept', error);
     }
-    this.engine.counters.accepted++;
-    this.#channels.add(stream);
-    if (diagnostics.accept.hasSubscribers) diagnostics.accept.publish({ stream, server: this });
-    if (this.#tls !== null) stream.startTls(this.#tls);
-    const isProxied = this.#proxies?.includes(transport.remoteAddress) ?? false;
-    stream.attach(isProxied ? new ProxiedTransport(transport) : transport);
-    return stream;
+    transport.abort();
+    return null;
   }
 
-  /** Both the question and the constructor are user code: neither may stop the server. */
-  #makeStream(transport: Transport): S | null {
-    try {
-      if (!this.onAccept(transport)) return null;
-      const stream = new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
-      // A stream that does not know its server would never give its place back.
-      if (stream instanceof Stream && stream.server === (this as unknown)) return stream;
-      throw usageError('ENGINE_CONNECTION_CLASS');
-    } catch (error) {
-      this.reportThrow('accept', error);
-      return null;
-    }
+  #makeStream(): S {
+    const stream = new this.ConnectionClass({ engine: this.engine, server: this as unknown as Server });
+    // A stream that does not know its server would never give its place back.
+    if (stream instanceof Stream && stream.server === (this as unknown)) return stream;
+    throw usageError('ENGINE_CONNECTION_CLASS');
+  }
+
+  #open(stream: S, transport: Transport): void {
+    if (this.#tls !== null) stream.startTls(this.#tls);
+    const isProxied = this.#proxies?.includes(transport.remoteAddress) ?? false;
+    this.#channels.add(stream);
+    this.engine.counters.accepted++;
+    if (diagnostics.accept.hasSubscribers) diagnostics.accept.publish({ stream, server: this });
+    stream.attach(isProxied ? new ProxiedTransport(transport) : transport);
   }
 
   async #listenOnAll(address: ParsedListenAddress, options: ListenerOptions): Promise<SocketListener[]> {

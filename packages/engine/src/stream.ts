@@ -5,6 +5,7 @@
  * state that both depend on (StreamLife). It is longer than 300 lines because every member stands here with its contract, and with little else.
  */
 import { type Address, parseAddress } from './address.js';
+import { isThenable } from './channel.js';
 import type { DependencyContainer } from './container.js';
 import type { ReadDelimiter } from './delimiters/read-delimiter.js';
 import type { Engine, Flushable } from './engine.js';
@@ -97,7 +98,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   get remoteAddress(): StreamAddress | null {
     return this.#life.transport?.remoteAddress ?? null;
   }
-  /** This end's address; still there in `onClose`. */
+  /** This end's address; after the peer's reset only if it was asked for before. */
   get localAddress(): StreamAddress | null {
     return this.#life.transport?.localAddress ?? null;
   }
@@ -142,7 +143,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#input.readDelimiter = value;
   }
 
-  /** The longest piece in bytes, 64 KiB at first. A number or a Struct as delimiter raises it to its own size. */
+  /**
+   * The longest piece in bytes. Until it is set, 64 KiB, or 8 KiB for a RegExp with repetition or lookaround. A number or a Struct as
+   * delimiter raises it to its own size.
+   */
   get bufferSize(): number {
     return this.#input.bufferSize;
   }
@@ -178,7 +182,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#life.watch();
   }
 
-  /** The same for what the peer takes, while something waits to be sent. */
+  /**
+   * The same for what the peer takes, while something waits to be sent. What it takes is seen in steps of up to 64 KiB, so a slow reader
+   * needs a timeout that is longer than it takes for that much.
+   */
   get writeTimeoutMs(): number {
     return this.#life.hasTimeouts ? this.#life.timeouts.writeMs : Number.POSITIVE_INFINITY;
   }
@@ -196,6 +203,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   connect(address: Address, options: ConnectOptions = {}): this {
     const parsed = parseAddress(address);
     requireOptions(options, ['connectTimeoutMs', 'signal']);
+    if (!(options.signal === undefined || options.signal instanceof AbortSignal)) {
+      throw usageError('ENGINE_OPTION', 'signal: not an AbortSignal');
+    }
     if (this.#life.state !== 'idle') throw usageError('ENGINE_STREAM_IN_USE');
     const { connectTimeoutMs = ENGINE_LIMITS.connectTimeoutMs, signal } = options;
     this.#life.timeouts.connectMs = requireMilliseconds('connectTimeoutMs', connectTimeoutMs);
@@ -408,7 +418,12 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#life.transport?.unref();
   }
 
-  /** For the engine's sweep. */
+  /** The shortest timeout of a protocol that overrides `checkTimeouts`, in milliseconds. */
+  protected get ownTimeoutMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** For the engine's sweep; a protocol with timeouts of its own overrides it and `ownTimeoutMs`, and calls it, too. */
   override checkTimeouts(now: number): void {
     this.#life.checkTimeouts(now);
   }
@@ -445,9 +460,20 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#forgetSignal = null;
   }
 
+  /** Nothing will come any more, so a handler that fails must not leave the stream open. */
   #tellEnd(): void {
     if (this.#life.state !== 'open') return;
-    this.notify('onEnd', () => (this.#owner.onEnd ? this.#owner.onEnd() : this.close()));
+    const owner = this.#owner;
+    const fail = (error: unknown) => {
+      this.reportThrow('onEnd', error);
+      this.close();
+    };
+    try {
+      const result = owner.onEnd ? owner.onEnd() : this.close();
+      if (isThenable(result)) result.then(undefined, fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** The stream as its parts see it: a class of its own, so that the handlers keep their names for the user. */
@@ -513,6 +539,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
       const error = asFileError(cause);
       this.#stream.notify('onWriteError', () => this.#stream.onWriteError(error));
     }
+    onDrained(): void {
+      this.#stream.#life.onDrain();
+    }
     onInputEnd(isLoop: boolean): void {
       if (!isLoop) this.#stream.#tellEnd();
       // The loop's own last lines come first: what they write is still sent.
@@ -526,13 +555,16 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     }
     watch(ms: number): number {
       const stream = this.#stream;
-      if (ms === Number.POSITIVE_INFINITY) stream.engine.unwatch(stream);
-      else stream.engine.watch(stream, ms);
+      const shortestMs = Math.min(ms, stream.ownTimeoutMs);
+      if (shortestMs === Number.POSITIVE_INFINITY) stream.engine.unwatch(stream);
+      else stream.engine.watch(stream, shortestMs);
       return stream.engine.clock.now();
+    }
+    onAbandoned(error: InseamError): void {
+      this.#stream.#settleOpening(error);
     }
     onClose(reason: InseamError | null): void {
       const stream = this.#stream;
-      stream.#settleOpening(reason ?? usageError('ENGINE_STREAM_CLOSED'));
       stream.notify('onClose', () => stream.#owner.onClose?.(reason));
       stream.engine.removeChannel(stream, reason);
       stream.server?.forget(stream);

@@ -25,6 +25,11 @@ export class RegExpDelimiter implements Cutter<Buffer | RegExpExecArray> {
   /** The rest of the latest chunk as text, kept while pieces are cut from it: a chunk is decoded once. */
   #text = '';
 
+  /** Whether a search begins anew with every chunk. */
+  get isUnbounded(): boolean {
+    return this.#reach === Number.POSITIVE_INFINITY;
+  }
+
   /** Throws UsageError for a pattern that can match empty text, which would cut for ever. */
   constructor({ source, flags, sticky }: RegExp) {
     this.#pattern = new RegExp(source, flags.replace('g', ''));

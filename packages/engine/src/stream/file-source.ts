@@ -2,8 +2,9 @@
  * A file on its way through a stream's write queue: opened when its turn comes, read piece by piece, and closed if it was
  * named by a path. A FileHandle or descriptor stays its owner's.
  */
-import { close, fstat, open, read } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
+import { constants, fstat, read } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { usageError } from '../errors.js';
 import type { Waypoint } from './write-queue.js';
 
@@ -20,28 +21,37 @@ export interface FileRange {
 /** Bytes of a file in memory at once. */
 const PIECE = 65_536;
 
-type Done = (error: Error | null) => void;
+/** What can be read, however it was given. */
+interface Source {
+  stat(): Promise<{ isFile(): boolean; readonly size: number }>;
+  /** Bytes read into `piece`; 0 at the end. */
+  read(piece: Buffer, position: number | null): Promise<number>;
+  close(): Promise<void>;
+}
 
 export class FileSource implements Waypoint {
   readonly kind = 'file';
   readonly #file: FileInput;
-  readonly #settle: Done;
-  #fd: number | null = null;
+  readonly #settle: (error: Error | null) => void;
+  #source: Source | null = null;
   /** Where the next piece is; null where the file has no places, as a pipe has none. */
   #position: number | null;
+  /** Bytes to come; null where only the end will tell. */
   #left: number | null;
 
-  /** `settle` is called once, when the file has been read or is given up. Throws UsageError for anything but a file and a range. */
-  constructor(file: FileInput, { offset = 0, length }: FileRange, settle: Done) {
+  /**
+   * `settle` is called once, when the file has been read or is given up. Throws UsageError for anything but a file and a
+   * range.
+   */
+  constructor(file: FileInput, { offset = 0, length }: FileRange, settle: (error: Error | null) => void) {
     const isFile =
       (typeof file === 'string' && file !== '' && !file.includes('\0')) ||
       (typeof file === 'number' && Number.isInteger(file) && file >= 0) ||
-      (typeof file === 'object' && file !== null && typeof file.fd === 'number' && file.fd >= 0);
-    if (!isFile)
-      throw usageError('ENGINE_FILE', typeof file === 'object' ? 'a closed handle?' : String(file));
+      (isHandle(file) && file.fd >= 0);
+    if (!isFile) throw usageError('ENGINE_FILE', isHandle(file) ? 'a closed handle' : typeof file);
     for (const bytes of [offset, length ?? 0]) {
-      if (!(Number.isSafeInteger(bytes) && bytes >= 0))
-        throw usageError('ENGINE_FILE', `offset ${offset}, length ${length}`);
+      if (Number.isSafeInteger(bytes) && bytes >= 0) continue;
+      throw usageError('ENGINE_FILE', `offset ${offset}, length ${length}`);
     }
     this.#file = file;
     this.#position = offset;
@@ -54,44 +64,70 @@ export class FileSource implements Waypoint {
     return this.#left ?? 0;
   }
 
-  /** Reads on. `next` gets an error, or a piece that is its to keep, or null after the last one. */
-  read(next: (error: Error | null, piece: Buffer | null) => void): void {
-    if (this.#fd === null) this.#open((error) => (error === null ? this.read(next) : next(error, null)));
-    else if (this.#left === 0) next(null, null);
-    else this.#read(this.#fd, next);
+  /** Reads on: a piece that is the caller's to keep, or null after the last one. Rejects when there is no going on. */
+  async read(): Promise<Buffer | null> {
+    this.#source ??= await this.#open();
+    if (this.#left === 0) return null;
+    const piece = Buffer.allocUnsafeSlow(Math.min(this.#left ?? PIECE, PIECE));
+    const bytes = await this.#source.read(piece, this.#position);
+    if (bytes === 0 && this.#left === null) return null;
+    if (bytes === 0) throw new Error('the file is too short');
+    if (this.#position !== null) this.#position += bytes;
+    if (this.#left !== null) this.#left -= bytes;
+    return piece.subarray(0, bytes);
   }
 
   /** The end of it, good or not. */
   settle(error: Error | null): void {
-    if (this.#fd !== null && typeof this.#file === 'string') close(this.#fd, () => {});
+    this.#source?.close().catch(() => {});
     this.#settle(error);
   }
 
-  #open(done: Done): void {
-    const file = this.#file;
-    if (typeof file === 'string')
-      open(file, 'r', (error, fd) => (error ? done(error) : this.#measure(fd, done)));
-    else this.#measure(typeof file === 'number' ? file : file.fd, done);
+  async #open(): Promise<Source> {
+    const source = await toSource(this.#file);
+    try {
+      const stats = await source.stat();
+      if (stats.isFile()) {
+        // The files of /proc have a size of 0, and content.
+        if (stats.size > 0) this.#left ??= Math.max(0, stats.size - (this.#position ?? 0));
+      } else if (typeof this.#file === 'string') {
+        throw new Error('not a regular file');
+      } else {
+        this.#position = null;
+      }
+      return source;
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
   }
+}
 
-  #measure(fd: number, done: Done): void {
-    this.#fd = fd;
-    fstat(fd, (error, stats) => {
-      if (error) return done(error);
-      if (!stats.isFile()) this.#position = null;
-      else this.#left ??= Math.max(0, stats.size - (this.#position ?? 0));
-      done(null);
-    });
-  }
+function isHandle(file: unknown): file is FileHandle {
+  return typeof file === 'object' && file !== null && 'fd' in file && typeof file.fd === 'number';
+}
 
-  #read(fd: number, next: (error: Error | null, piece: Buffer | null) => void): void {
-    const piece = Buffer.allocUnsafeSlow(Math.min(this.#left ?? PIECE, PIECE));
-    read(fd, piece, 0, piece.length, this.#position, (error, bytes) => {
-      if (error) return next(error, null);
-      if (bytes === 0) return next(this.#left === null ? null : new Error('the file is too short'), null);
-      if (this.#position !== null) this.#position += bytes;
-      if (this.#left !== null) this.#left -= bytes;
-      next(null, piece.subarray(0, bytes));
-    });
+const readDescriptor = promisify(read);
+const statDescriptor = promisify(fstat);
+
+async function toSource(file: FileInput): Promise<Source> {
+  if (typeof file === 'number') {
+    return {
+      stat: () => statDescriptor(file),
+      read: async (piece, position) =>
+        (await readDescriptor(file, piece, 0, piece.length, position)).bytesRead,
+      close: async () => {},
+    };
   }
+  // A FIFO without a writer would keep one of Node's few threads waiting in `open`.
+  const handle =
+    typeof file === 'string' ? await open(file, constants.O_RDONLY | constants.O_NONBLOCK) : file;
+  return {
+    // Through the handle, not its number: once it is closed, that may be another file's.
+    stat: () => handle.stat(),
+    read: async (piece, position) => (await handle.read(piece, 0, piece.length, position)).bytesRead,
+    close: async () => {
+      if (typeof file === 'string') await handle.close();
+    },
+  };
 }

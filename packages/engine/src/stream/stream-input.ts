@@ -5,6 +5,7 @@
 import { NEED_MORE } from '../byte-window.js';
 import { OVERFLOW, ReadBuffer } from '../delimiters/read-buffer.js';
 import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from '../delimiters/read-delimiter.js';
+import { RegExpDelimiter } from '../delimiters/regexp-delimiter.js';
 import { type InseamError, usageError } from '../errors.js';
 import { ENGINE_LIMITS } from '../limits.js';
 import type { Transport } from '../transport.js';
@@ -29,7 +30,10 @@ export class StreamInput implements PieceSource {
   #transport: Transport | null = null;
   #readDelimiter: ReadDelimiter = null;
   #delimiter: Delimiter = null;
-  #bufferSize: number = ENGINE_LIMITS.bufferSize;
+  /** Null until it is set. */
+  #bufferSize: number | null = null;
+  /** The longest piece: `bufferSize`, or what the delimiter raises it to. */
+  #limit: number = ENGINE_LIMITS.bufferSize;
   #isPausedByUser = false;
   #isHeld = false;
   #isSecuring = false;
@@ -60,22 +64,31 @@ export class StreamInput implements PieceSource {
   set readDelimiter(value: ReadDelimiter) {
     this.#delimiter = toDelimiter(value);
     this.#readDelimiter = value;
+    this.#limit = Math.max(this.bufferSize, sizeOf(this.#delimiter));
     this.#buffer.restartSearch();
     this.#settingsChanged();
   }
 
   get bufferSize(): number {
-    return this.#bufferSize;
+    if (this.#bufferSize !== null) return this.#bufferSize;
+    const isCostly = this.#delimiter instanceof RegExpDelimiter && this.#delimiter.isUnbounded;
+    return isCostly ? ENGINE_LIMITS.regExpBufferSize : ENGINE_LIMITS.bufferSize;
   }
   set bufferSize(bytes: number) {
     if (!(Number.isSafeInteger(bytes) && bytes > 0)) throw usageError('ENGINE_BUFFER_SIZE', String(bytes));
     this.#bufferSize = bytes;
+    this.#limit = Math.max(bytes, sizeOf(this.#delimiter));
     this.#settingsChanged();
   }
 
   /** Whether the transport is to be paused. */
   get isPaused(): boolean {
     return this.#isPausedByUser || this.#isHeld || this.#isStuck;
+  }
+
+  /** Whether more is wanted at the moment: neither paused nor waiting for a loop to ask. */
+  get isReading(): boolean {
+    return !this.isPaused && (this.#iterator === null || this.#isPieceWanted);
   }
 
   get peerHasEnded(): boolean {
@@ -175,6 +188,8 @@ export class StreamInput implements PieceSource {
     this.#isPieceWanted = true;
     if (this.#isCutting) return;
     this.readOn();
+    // The end was told before there was a loop to tell.
+    if (this.#hasToldEnd && this.#isPieceWanted) this.endLoop(null);
     if (this.#isPieceWanted && !this.isPaused && !this.#isSecuring) this.#transport?.resume();
   }
 
@@ -184,8 +199,7 @@ export class StreamInput implements PieceSource {
   }
 
   get #mayCut(): boolean {
-    const isAsked = this.#iterator === null || this.#isPieceWanted;
-    return isAsked && !this.isPaused && !this.#isSecuring && this.#sink.isOpen;
+    return this.isReading && !this.#isSecuring && this.#sink.isOpen;
   }
 
   #cut(): void {
@@ -208,7 +222,7 @@ export class StreamInput implements PieceSource {
   #nextPiece(): unknown {
     let piece: unknown;
     try {
-      piece = this.#buffer.cut(this.#delimiter, Math.max(this.#bufferSize, sizeOf(this.#delimiter)));
+      piece = this.#buffer.cut(this.#delimiter, this.#limit);
     } catch (error) {
       this.#isStuck = true;
       this.#sink.onCutError(error);

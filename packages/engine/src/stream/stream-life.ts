@@ -23,6 +23,8 @@ export interface LifeSink {
   /** Everything written is with the system. */
   onWrite(): void;
   onTimeout(error: InseamError): void;
+  /** It will not open, or not any more: for whoever waits for that. */
+  onAbandoned(error: InseamError): void;
   onClose(reason: InseamError | null): void;
   /** Asks for `checkTimeouts` at least four times in `ms`, not at all for Infinity. Answers the time. */
   watch(ms: number): number;
@@ -140,7 +142,8 @@ export class StreamLife implements TransportSink {
         throw transportError('ENGINE_TLS_HANDSHAKE', new Error('the peer has finished'));
       this.#transport?.startTls(handshake(this.host), this.#input.takeForTls());
     } catch (error) {
-      this.giveUpConnecting(error as InseamError);
+      const isOurs = error instanceof InseamError;
+      this.giveUpConnecting(isOurs ? error : transportError('ENGINE_TLS_HANDSHAKE', error as Error));
     }
   }
 
@@ -196,14 +199,19 @@ export class StreamLife implements TransportSink {
     this.#input.endLoop(this.#reason);
     this.#hasEnded = this.#isEnding = true;
     this.#output.clear(this.#lastWord);
-    if (this.#transport === null) this.#state = 'closed';
-    else if (this.#state === 'open') this.#state = 'closing';
-    this.#transport?.abort(reason !== null);
+    if (this.#transport === null) {
+      this.#state = 'closed';
+      this.#sink.onAbandoned(this.#lastWord);
+      return;
+    }
+    this.#state = 'closing';
+    this.#transport.abort(reason !== null);
   }
 
   /** What those are told who wait for something that will not come. */
   get #lastWord(): InseamError {
-    return this.#reason ?? usageError('ENGINE_STREAM_CLOSED');
+    if (this.#reason !== null) return this.#reason;
+    return this.#closedByUs ? usageError('ENGINE_STREAM_CLOSED') : transportError('ENGINE_CONNECTION_LOST');
   }
 
   /** Shuts our side once everything is sent, when that is what is wanted. */
@@ -217,6 +225,8 @@ export class StreamLife implements TransportSink {
   // What the transport says -----------------------------------------------------------------------------------
 
   onOpen(): void {
+    // Given up meanwhile, which the transport has not told yet.
+    if (this.#state !== 'connecting' || this.#failure !== null) return;
     if (this.#handshake === null) this.#open();
     else this.#beginTls(this.#handshake);
   }
@@ -225,6 +235,7 @@ export class StreamLife implements TransportSink {
     this.#isSecuring = this.#hasBegunTls = false;
     this.#input.releaseForTls();
     this.#sink.onTlsHandshake();
+    if (this.#failure !== null) return;
     if (this.#state === 'connecting') {
       this.#open();
       return;
@@ -273,6 +284,7 @@ export class StreamLife implements TransportSink {
       this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error);
     this.#output.clear(this.#lastWord);
     this.#input.endLoop(this.#reason);
+    this.#sink.onAbandoned(this.#lastWord);
     this.#sink.onClose(this.#reason);
   }
 
@@ -291,7 +303,7 @@ export class StreamLife implements TransportSink {
   /** Ends what has waited too long; `now` is the engine's time. */
   checkTimeouts(now: number): void {
     const phase = this.#phase;
-    const code = phase === null ? null : this.#check(phase, now);
+    const code = phase === null || this.#timeouts === null ? null : this.#check(phase, now);
     if (code === null) return;
     const error = transportError(code);
     if (phase === 'connecting') this.giveUpConnecting(error);
@@ -302,8 +314,12 @@ export class StreamLife implements TransportSink {
   /** Sees to it that the timeouts which count now are looked at, from now on. */
   watch(): void {
     const phase = this.#phase;
-    // Most streams have none while they are open.
-    if (phase === null || (phase === 'open' && this.#timeouts === null)) return;
+    if (phase === null) return;
+    if (phase === 'open' && this.#timeouts === null) {
+      // As most streams are.
+      this.#sink.watch(Number.POSITIVE_INFINITY);
+      return;
+    }
     const { connectMs, shortestMs } = this.timeouts;
     const closingMs = ENGINE_LIMITS.lingerTimeoutMs;
     const ms = phase === 'connecting' ? connectMs : phase === 'open' ? shortestMs : closingMs;
@@ -312,14 +328,15 @@ export class StreamLife implements TransportSink {
 
   get #phase(): WaitingPhase | null {
     if (this.#state === 'connecting') return 'connecting';
-    if (this.#state === 'open') return this.#isSecuring ? 'connecting' : 'open';
-    if (this.#state === 'closing') return this.#hasEnded ? 'lingering' : 'sending';
-    return null;
+    if (this.#state !== 'open' && this.#state !== 'closing') return null;
+    if (this.#isSecuring) return 'connecting';
+    if (this.#state === 'open') return 'open';
+    return this.#hasEnded ? 'lingering' : 'sending';
   }
 
   #check(phase: WaitingPhase, now: number): EngineErrorCode | null {
     const { total, pendingBytes: pending } = this.#output;
-    const isReading = !this.#input.isPaused;
+    const { isReading } = this.#input;
     const progress = { phase, received: this.#bytesRead, sent: total - pending, pending, isReading };
     return this.timeouts.check(progress, now);
   }

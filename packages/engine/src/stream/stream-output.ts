@@ -19,6 +19,8 @@ const { highWaterMark: SLICE } = ENGINE_LIMITS;
 export interface OutputSink {
   /** A file could not be read to its end; the queue goes on behind it unless the stream is closed during the call. */
   onFileError(error: Error): void;
+  /** Everything is with the system, and the transport will not say so. */
+  onDrained(): void;
 }
 
 export class StreamOutput {
@@ -30,6 +32,7 @@ export class StreamOutput {
   #sentFromFiles = 0;
   #isReadingFile = false;
   #isCleared = false;
+  #clearedFor: Error | null = null;
   #waiting: (() => void)[] | null = null;
   highWaterMark: number = ENGINE_LIMITS.highWaterMark;
   /** Set when bytes have gone out since the owner last looked. */
@@ -114,7 +117,7 @@ export class StreamOutput {
   /** Room has been made, or nothing more will be sent: wakes who waits for it. */
   wake(): void {
     if (this.#waiting === null) return;
-    // A quarter, as the defaults have it: then the writer is back at work before the system has run dry.
+    // With the default high mark that is when the system has taken everything: it takes as much at once.
     if (!this.#isCleared && this.pendingBytes > this.highWaterMark / 4) return;
     const waiting = this.#waiting;
     this.#waiting = null;
@@ -124,6 +127,7 @@ export class StreamOutput {
   /** Drops everything; files are told `error`. Nothing is sent any more. */
   clear(error: Error): void {
     this.#isCleared = true;
+    this.#clearedFor ??= error;
     const waypoints = this.#queue.waypoints();
     this.#queue.clear();
     this.#fileBytes = 0;
@@ -155,24 +159,38 @@ export class StreamOutput {
   #readFile(file: FileSource, transport: Transport): void {
     this.#isReadingFile = true;
     const before = file.pendingBytes;
-    file.read((error, piece) => {
+    const go = (error: Error | null, piece: Buffer | null) => {
       this.#isReadingFile = false;
-      if (this.#isCleared) {
-        file.settle(error ?? new Error('the stream was closed'));
-        return;
-      }
-      this.#fileBytes += file.pendingBytes - before;
-      if (piece !== null) {
-        this.#sentFromFiles += piece.length;
-        this.hasSent = true;
-        transport.write(piece);
-      } else {
-        this.#fileBytes -= file.pendingBytes;
-        this.#queue.passWaypoint();
-        file.settle(error);
-        if (error !== null) this.#sink.onFileError(error);
-      }
-      this.flush();
-    });
+      if (this.#isCleared) file.settle(error ?? this.#clearedFor);
+      else this.#onFile(file, before, error, piece, transport);
+    };
+    file.read().then(
+      (piece) => go(null, piece),
+      (error) => go(error, null),
+    );
+  }
+
+  /** `piece` has been read, or nothing is to follow. */
+  #onFile(
+    file: FileSource,
+    before: number,
+    error: Error | null,
+    piece: Buffer | null,
+    transport: Transport,
+  ): void {
+    this.hasSent = true;
+    this.#fileBytes += file.pendingBytes - before;
+    if (piece !== null) {
+      this.#sentFromFiles += piece.length;
+      transport.write(piece);
+    } else {
+      this.#fileBytes -= file.pendingBytes;
+      this.#queue.passWaypoint();
+      file.settle(error);
+      if (error !== null) this.#sink.onFileError(error);
+    }
+    this.flush();
+    // Without a write no drain will come of itself.
+    if (piece === null && this.isDrained) this.#sink.onDrained();
   }
 }

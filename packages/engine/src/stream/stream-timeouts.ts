@@ -42,7 +42,8 @@ export class StreamTimeouts {
     const isNew = phase !== this.#phase;
     if (isNew) this.#phaseSince = now;
     if (isNew || received !== this.#received || !isReading) this.#receivedAt = now;
-    if (isNew || sent !== this.#sent || pending === 0) this.#sentAt = now;
+    // While the last bytes are sent, something is awaited even when nothing is pending: a file, a handshake.
+    if (isNew || sent !== this.#sent || (pending === 0 && phase === 'open')) this.#sentAt = now;
     if (isNew || received !== this.#received || sent !== this.#sent) this.#movedAt = now;
     this.#phase = phase;
     this.#received = received;

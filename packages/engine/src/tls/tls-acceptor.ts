@@ -6,7 +6,12 @@ import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import { usageError } from '../errors.js';
 import { type TlsHandshake, tryContext } from './tls-handshake.js';
-import { requireTlsOptions, type TlsCertificate, type TlsServerOptions } from './tls-options.js';
+import {
+  requireTlsOptions,
+  type TlsCertificate,
+  type TlsContextOptions,
+  type TlsServerOptions,
+} from './tls-options.js';
 
 /** The undocumented part: which socket a TLSSocket was made over. */
 interface WithParent {
@@ -20,11 +25,23 @@ export class TlsAcceptor {
   readonly #certificates = new Map<string, SecureContext>();
   readonly #certificateFor: NonNullable<TlsServerOptions['certificateFor']>;
   readonly #waiting = new Map<Socket, Done>();
+  /** What certificates of their own name have in common with the default one. */
+  readonly #shared: TlsContextOptions;
+  readonly #requestsCert: boolean;
 
   /** Throws UsageError (`ENGINE_TLS_OPTION`) for a key or certificate that cannot be used, and for none at all. */
   constructor(options: TlsServerOptions) {
     requireTlsOptions(options, 'server');
     const { certificates = {}, certificateFor = () => null, ...rest } = options;
+    const { key, cert, pfx, passphrase, ALPNProtocols, requestCert, rejectUnauthorized, ...shared } = rest;
+    this.#shared = shared;
+    this.#requestsCert = requestCert === true;
+    if (this.#requestsCert && rejectUnauthorized !== false && !rest.ca && !pfx) {
+      throw usageError(
+        'ENGINE_TLS_OPTION',
+        'requestCert needs the ca that signs the certificates of clients',
+      );
+    }
     const hasDefault = rest.pfx !== undefined || (rest.key !== undefined && rest.cert !== undefined);
     if (!hasDefault && options.certificates === undefined && options.certificateFor === undefined) {
       throw usageError(
@@ -34,10 +51,15 @@ export class TlsAcceptor {
     }
     this.#certificateFor = certificateFor;
     for (const [name, certificate] of Object.entries(certificates)) {
-      this.#certificates.set(name.toLowerCase(), contextOf(certificate));
+      this.#certificates.set(name.toLowerCase(), this.#contextOf(certificate));
     }
     try {
-      this.#server = createServer({ ...rest, SNICallback: (name, done) => this.#choose(name, done) });
+      this.#server = createServer({
+        ...rest,
+        SNICallback: (name, done) => this.#choose(name, done),
+        // How long it may take is the stream's to say.
+        handshakeTimeout: 0x7fffffff,
+      });
     } catch (error) {
       throw usageError('ENGINE_TLS_OPTION', (error as Error).message, error);
     }
@@ -50,8 +72,12 @@ export class TlsAcceptor {
 
   readonly handshake: TlsHandshake = (socket, done) => {
     this.#waiting.set(socket, done);
-    socket.once('close', () => this.#waiting.delete(socket));
+    // Why a client was refused is told after its socket has closed.
+    socket.once('close', () => setImmediate(() => this.#waiting.delete(socket)));
+    // A client that leaves during the handshake will not come back; half-open sockets would wait for it.
+    socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
+    socket.allowHalfOpen = true;
   };
 
   #answer(secure: TLSSocket, error: Error | null): void {
@@ -62,6 +88,7 @@ export class TlsAcceptor {
       return;
     }
     this.#waiting.delete(socket);
+    secure.allowHalfOpen = true;
     done(error, error === null ? secure : null);
   }
 
@@ -75,15 +102,19 @@ export class TlsAcceptor {
     }
     Promise.resolve(name)
       .then(this.#certificateFor)
-      .then((certificate) => done(null, certificate ? contextOf(certificate) : undefined))
-      .catch((error) => done(error));
+      .then((certificate) => done(null, certificate ? this.#contextOf(certificate) : undefined))
+      .catch((error) => done(error ?? new Error('certificateFor failed')));
   }
-}
 
-function contextOf(certificate: TlsCertificate): SecureContext {
-  if ('context' in certificate) return certificate;
-  requireTlsOptions(certificate, 'context');
-  return tryContext(certificate);
+  /** Whom it trusts, its ciphers and versions are the same for every name: a client must not choose them by one. */
+  #contextOf(certificate: TlsCertificate): SecureContext {
+    if (!('context' in certificate)) {
+      requireTlsOptions(certificate, 'context');
+      return tryContext({ ...this.#shared, ...certificate });
+    }
+    if (!this.#requestsCert) return certificate;
+    throw usageError('ENGINE_TLS_OPTION', 'with requestCert a certificate has to be given as options');
+  }
 }
 
 /** Made once for each options object, since reading keys costs more than a handshake's bookkeeping. */

@@ -4,12 +4,14 @@
  */
 import { isIP, type Socket } from 'node:net';
 import {
+  checkServerIdentity,
   connect,
   createSecureContext,
   type SecureContext,
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
+import { domainToASCII } from 'node:url';
 import { usageError } from '../errors.js';
 import { requireTlsOptions, type TlsClientOptions, type TlsSession } from './tls-options.js';
 
@@ -26,15 +28,40 @@ export type TlsHandshake = (
 export function clientHandshake(options: TlsClientOptions): (host: string | null) => TlsHandshake {
   requireTlsOptions(options, 'client');
   const secureContext = tryContext(options);
+  const { rejectUnauthorized = true, ALPNProtocols } = options;
+  const check = options.checkServerIdentity ?? checkServerIdentity;
   return (host) => (socket, done) => {
-    const name = options.servername ?? host ?? 'localhost';
-    // An address is no name to ask for (RFC 6066 §3); the certificate is checked for it all the same.
-    const servername = isIP(name) === 0 ? name : '';
-    const secure = connect({ ...options, secureContext, host: name, servername, socket });
+    // An empty name asks for none; what was dialled is verified all the same.
+    const name = withoutDot(options.servername || host || 'localhost');
+    const asksForName = options.servername !== '' && isIP(name) === 0;
+    const secure = connect({
+      secureContext,
+      rejectUnauthorized,
+      ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
+      // Addresses are no names to ask for (RFC 6066 §3).
+      servername: asksForName ? domainToASCII(name) : '',
+      host: name,
+      checkServerIdentity: (_host, certificate) => attempt(() => check(name, certificate)),
+      socket,
+    });
     secure.once('secureConnect', () => done(null, secure));
     secure.once('error', (error) => done(error, null));
     secure.once('close', () => done(new Error('the server closed the connection'), null));
   };
+}
+
+/** An absolute name is written without its last dot (RFC 6066 §3). */
+function withoutDot(name: string): string {
+  return name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+/** What user code answers; what it throws is an answer, too. */
+function attempt(check: () => Error | undefined): Error | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** What went wrong, without OpenSSL's file names and line numbers. */

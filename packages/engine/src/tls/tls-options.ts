@@ -7,6 +7,7 @@ import type {
   SecureContextOptions,
   TlsOptions,
 } from 'node:tls';
+import { usageError } from '../errors.js';
 import { requireOptions } from '../options.js';
 
 /** Certificates, keys and the like; see `tls.createSecureContext`. PEM text or bytes. */
@@ -35,7 +36,10 @@ export interface TlsServerOptions extends TlsContextOptions, Pick<CommonConnecti
   rejectUnauthorized?: TlsOptions['rejectUnauthorized'];
   /** Other certificates by the name that the client asks for; `*.example.org` stands for any one label. */
   certificates?: Readonly<Record<string, TlsContextOptions>> | undefined;
-  /** Asked for names that `certificates` has not: options, a `tls.createSecureContext()` of yours, or null for the default. */
+  /**
+   * Asked for names that `certificates` has not: options, which leave out what is the same for all, or null for the default. Without
+   * `requestCert` also a `tls.createSecureContext()` of yours.
+   */
   certificateFor?:
     | ((servername: string) => TlsCertificate | null | undefined | Promise<TlsCertificate | null | undefined>)
     | undefined;
@@ -45,7 +49,7 @@ export type TlsCertificate = TlsContextOptions | SecureContext;
 
 /** TLS for dialled connections. The server's certificate and name are verified unless you say otherwise. */
 export interface TlsClientOptions extends TlsContextOptions, Pick<CommonConnectionOptions, 'ALPNProtocols'> {
-  /** The name to ask for and to verify. Default: the host given to `connect`. */
+  /** The name to ask for and to verify. Default: the host given to `connect`, 'localhost' for a Unix socket; '' asks for none. */
   servername?: string | undefined;
   /** False takes any certificate: for tests. Default true. */
   rejectUnauthorized?: boolean | undefined;
@@ -96,4 +100,12 @@ const CLIENT = [...CONTEXT, 'ALPNProtocols', 'servername', 'rejectUnauthorized',
 /** Throws UsageError for an option that is not there. */
 export function requireTlsOptions(options: object, side: 'server' | 'client' | 'context'): void {
   requireOptions(options, side === 'server' ? SERVER : side === 'client' ? CLIENT : CONTEXT);
+  if (!('ALPNProtocols' in options) || options.ALPNProtocols === undefined) return;
+  const protocols = options.ALPNProtocols;
+  const isProtocol = (name: unknown) => {
+    const bytes = typeof name === 'string' || name instanceof Uint8Array ? Buffer.from(name).length : 0;
+    return bytes >= 1 && bytes <= 255;
+  };
+  if (Array.isArray(protocols) && protocols.length > 0 && protocols.every(isProtocol)) return;
+  throw usageError('ENGINE_TLS_OPTION', 'ALPNProtocols: a list of names of 1 to 255 bytes was expected');
 }

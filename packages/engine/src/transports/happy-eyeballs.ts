@@ -6,7 +6,7 @@
  */
 import { isIP, type Socket } from 'node:net';
 import { ENGINE_LIMITS } from '../limits.js';
-import type { ResolvedAddress } from '../resolver.js';
+import type { ResolvedAddress, Resolver } from '../resolver.js';
 
 /** The order in which to try `addresses`: the families by turns, the first one's first; none twice (RFC 8305 §4). */
 export function interleave(addresses: readonly ResolvedAddress[]): ResolvedAddress[] {
@@ -50,6 +50,40 @@ export function raceToConnect(
   done: RaceEnd,
 ): ConnectRace {
   return new Race(addresses, port, options, done);
+}
+
+/** `raceToConnect` for a name: by all the addresses that the resolver has for it, in the order of RFC 8305 §4. */
+export function raceToHost(
+  host: string,
+  port: number,
+  options: RaceOptions & { readonly resolver: Resolver },
+  done: RaceEnd,
+): ConnectRace {
+  let race: ConnectRace | null = null;
+  let isCancelled = false;
+  // What `done` throws must not come back as a failure of the resolver's.
+  const settle = (error: Error | null, addresses: readonly ResolvedAddress[]) => {
+    if (isCancelled) return;
+    if (error === null) race = raceToConnect(interleave(addresses), port, options, done);
+    else process.nextTick(() => isCancelled || done(error, null));
+  };
+  resolve(options.resolver, host).then(
+    (addresses) => settle(null, addresses),
+    (error) => settle(error, []),
+  );
+  return {
+    cancel() {
+      isCancelled = true;
+      race?.cancel();
+    },
+  };
+}
+
+/** A resolver may be the user's: one that throws, or answers with something else, has failed. */
+async function resolve(resolver: Resolver, host: string): Promise<readonly ResolvedAddress[]> {
+  const addresses = await resolver.resolve(host);
+  if (Array.isArray(addresses)) return addresses;
+  throw new Error(`the resolver has no list of addresses for ${host}`);
 }
 
 class Race implements ConnectRace {

@@ -1,6 +1,8 @@
 /** Listening TCP and Unix sockets, through Node's net.Server. */
+import cluster from 'node:cluster';
 import { chmodSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 import type { ParsedListenAddress } from '../address.js';
 import type { StreamAddress, Transport } from '../transport.js';
 import { SocketTransport } from './socket-transport.js';
@@ -24,6 +26,7 @@ export interface ListenerOptions {
 export class SocketListener {
   readonly #server: NetServer;
   readonly #onConnection: (socket: Socket) => void;
+  readonly #onError: (error: Error) => void;
   readonly address: StreamAddress;
 
   private constructor(server: NetServer, sink: ListenerSink) {
@@ -31,12 +34,14 @@ export class SocketListener {
     this.address = addressOf(server);
     const path = 'path' in this.address ? this.address.path : null;
     this.#onConnection = (socket) => {
+      // A net.Server of the user's may not have said so.
+      socket.setNoDelay();
       const transport = SocketTransport.accepted(socket, path);
       if (transport !== null) sink.onTransport(transport);
     };
-    server.on('connection', this.#onConnection);
     // An accept that fails, for want of descriptors say, fails alone: the next one may do.
-    server.on('error', (error) => sink.onError(error));
+    this.#onError = (error) => sink.onError(error);
+    server.on('connection', this.#onConnection).on('error', this.#onError);
   }
 
   /**
@@ -60,7 +65,7 @@ export class SocketListener {
 
   /** Stops listening; connections that were accepted stay. */
   close(): void {
-    this.#server.off('connection', this.#onConnection).close();
+    this.#server.off('connection', this.#onConnection).off('error', this.#onError).close();
   }
 
   ref(): void {
@@ -78,16 +83,20 @@ function listen(address: ToBind, options: ListenerOptions): Promise<NetServer> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
+    const hasMode = 'path' in address && options.mode !== null;
+    // The file is made during the call: nobody may come in before its mode is set. A worker's is made elsewhere.
+    const umask = hasMode && isMainThread && cluster.isPrimary ? process.umask(~options.mode & 0o777) : null;
     server.listen(toOptions(address, options), () => {
       server.off('error', reject);
       try {
-        if ('path' in address && options.mode !== null) chmodSync(address.path, options.mode);
+        if (hasMode) chmodSync(address.path, options.mode);
         resolve(server);
       } catch (error) {
         server.close();
         reject(error);
       }
     });
+    if (umask !== null) process.umask(umask);
   });
 }
 

@@ -13,7 +13,7 @@ import type { Resolver } from '../resolver.js';
 import { sessionOf, type TlsHandshake } from '../tls/tls-handshake.js';
 import type { TlsSession } from '../tls/tls-options.js';
 import type { StreamAddress, Transport, TransportSink } from '../transport.js';
-import { interleave, type RaceOptions, raceToConnect } from './happy-eyeballs.js';
+import { type RaceOptions, raceToHost } from './happy-eyeballs.js';
 
 /** The longest chunk. Handled and forgotten before the next read of any socket, so one serves them all. */
 const sharedChunk = Buffer.allocUnsafeSlow(65_536);
@@ -176,7 +176,8 @@ export class SocketTransport implements Transport {
       process.nextTick(() => this.#closed());
       return;
     }
-    if (!isFailure || this.#path !== null) this.#socket.destroy();
+    // A reset of what is not connected would wait for it.
+    if (!isFailure || this.#path !== null || this.#socket.connecting) this.#socket.destroy();
     else (this.#rawSocket ?? this.#socket).resetAndDestroy();
   }
 
@@ -198,31 +199,18 @@ export class SocketTransport implements Transport {
       this.#socket = this.#unconnected().setNoDelay().connect(target);
       return;
     }
-    let isCancelled = false;
-    this.#cancelDialling = () => {
-      isCancelled = true;
+    const makeSocket = () => {
+      const socket = this.#unconnected().setNoDelay();
+      return this.#isHeldByProcess ? socket : socket.unref();
     };
-    const finish = (error: Error | null, socket: Socket | null) => {
+    const race = raceToHost(name, port, { resolver, makeSocket, delay }, (error, socket) => {
       this.#cancelDialling = null;
       this.#error = error;
       this.#socket = socket;
       if (socket === null) this.#closed();
       else this.#start(socket);
-    };
-    const makeSocket = () => {
-      const socket = this.#unconnected().setNoDelay();
-      return this.#isHeldByProcess ? socket : socket.unref();
-    };
-    resolver.resolve(name).then(
-      (addresses) => {
-        if (isCancelled) return;
-        const race = raceToConnect(interleave(addresses), port, { makeSocket, delay }, finish);
-        this.#cancelDialling = () => race.cancel();
-      },
-      (error) => {
-        if (!isCancelled) finish(error, null);
-      },
-    );
+    });
+    this.#cancelDialling = () => race.cancel();
   }
 
   /** The race is won. */
@@ -308,7 +296,10 @@ export class SocketTransport implements Transport {
 
   static readonly #onClose = function (this: OwnedSocket): void {
     const transport = this[TRANSPORT];
-    if (transport !== undefined) transport.#closed();
+    if (transport === undefined) return;
+    // Why a handshake failed is told after its socket has closed.
+    if (transport.#isSecuring) setImmediate(() => transport.#closed());
+    else transport.#closed();
   };
 }
 

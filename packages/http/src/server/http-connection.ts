@@ -94,8 +94,8 @@ export class HTTPConnection extends Stream {
 
   // What the stream says --------------------------------------------------------------------------------------
 
-  override onConnect(): void {
-    this.engine.watch(this, this.server.shortestTimeoutMs);
+  protected override get ownTimeoutMs(): number {
+    return this.server.shortestTimeoutMs;
   }
 
   protected override onChunk(chunk: Buffer): void {
