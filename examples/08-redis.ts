@@ -14,24 +14,23 @@ const commands: Record<string, (...args: string[]) => string> = {
 
 class Client extends Stream {
   override async onConnect() {
-    let args: string[] = [];
-    let count = 0;
-    this.readDelimiter = '\r\n';
-    for await (const piece of this) {
-      const text = piece.toString('latin1'); // A character for each byte: values may be binary.
-      const [, sign, size] = /^([*$])(\d{1,7})$/.exec(text) ?? [];
-      if (typeof this.readDelimiter === 'number') args.push(text.slice(0, -2));
-      else if (sign === '*') [args, count] = [[], Number(size)];
-      else if (!sign && text !== '') await this.run(text.split(' '));
-      this.readDelimiter = sign === '$' ? Number(size) + 2 : '\r\n';
-      if (count > 0 && args.length === count) await this.run(args.splice(0));
+    for (;;) {
+      const line = await this.text('\r\n');
+      const count = Number(/^\*(\d{1,7})$/.exec(line)?.[1] ?? -1);
+      const args = count === -1 ? line.split(' ') : [];
+      while (args.length < count) {
+        const size = Number(/^\$(\d{1,7})$/.exec(await this.text('\r\n'))?.[1] ?? 0);
+        args.push((await this.text(size + 2)).slice(0, -2));
+      }
+      const [name = '', ...rest] = args;
+      const command = commands[name.toUpperCase()];
+      const reply = command && rest.length >= command.length ? command(...rest) : '-ERR not understood\r\n';
+      if (name && !this.writeLatin1(reply)) await this.drained();
     }
   }
 
-  async run([name = '', ...args]: string[]) {
-    const command = commands[name.toUpperCase()];
-    const reply = command && args.length >= command.length ? command(...args) : '-ERR not understood\r\n';
-    if (!this.writeLatin1(reply)) await this.drained();
+  async text(delimiter: string | number) {
+    return (await this.read(delimiter)).toString('latin1'); // A character for each byte: values may be binary.
   }
 }
 

@@ -81,6 +81,17 @@ describe('documents', () => {
     expect(output.join('')).to.equal('Hello, reader!\n');
   });
 
+  it('are examples of at most 40 lines, which say how to run them', () => {
+    const examples = readdirSync(join(root, 'examples')).filter((name) => /^\d.*\.ts$/.test(name));
+    expect(examples).to.have.lengthOf.at.least(9);
+    for (const name of examples) {
+      const lines = read(`examples/${name}`).trimEnd().split('\n');
+      expect(lines.length, name).to.be.at.most(40);
+      const how = name === '01-hello.ts' ? 'pnpm start' : `pnpm example ${name.replace('.ts', '')}`;
+      expect(lines.slice(0, 2).join(' '), name).to.contain(how);
+    }
+  });
+
   it('have no gaps left to fill', () => {
     for (const file of [...documents, 'CHANGELOG.md', 'docs/design.md', 'docs/tour.md']) {
       expect(read(file), file).not.to.match(/BENCH_|TODO|TBD|XXX/);

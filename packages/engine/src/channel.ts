@@ -56,9 +56,12 @@ export abstract class Channel {
 
   /** `notify` for calls that come too often for a closure: after the call, for what it returned. */
   protected observeResult(handler: string, result: unknown): void {
-    if (!isThenable(result)) return;
-    const message = `${this.constructor.name}.${handler} rejected`;
-    result.then(undefined, (error) => this.engine.report(error, message, this));
+    if (isThenable(result)) result.then(undefined, (error) => this.reportRejection(handler, error));
+  }
+
+  /** What the promise of a handler rejected with. */
+  protected reportRejection(handler: string, error: unknown): void {
+    this.engine.report(error, `${this.constructor.name}.${handler} rejected`, this);
   }
 
   /** `notify` for calls that come too often for a closure: for what it threw. */

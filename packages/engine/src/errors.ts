@@ -66,6 +66,7 @@ export const ENGINE_ERRORS = Object.freeze({
   ENGINE_LISTEN_FAILED: { message: 'could not listen', phase: 'listen' },
   ENGINE_CLOSE_TIMEOUT: { message: 'the peer took nothing of what was left to send', phase: 'timeout' },
   ENGINE_CONNECTION_LOST: { message: 'the connection was lost', phase: 'read' },
+  ENGINE_ENDED: { message: 'the peer has finished, and nothing more will come', phase: 'read' },
   ENGINE_FILE_FAILED: { message: 'a file could not be sent', phase: 'write' },
   ENGINE_IDLE_TIMEOUT: { message: 'nothing came or went for idleTimeoutMs', phase: 'timeout' },
   ENGINE_READ_TIMEOUT: { message: 'nothing came for readTimeoutMs', phase: 'timeout' },
@@ -106,6 +107,14 @@ export class TransportError extends InseamError {
   constructor(code: string, message: string, phase: TransportPhase, options?: ErrorOptions) {
     super(code, message, options);
     this.phase = phase;
+  }
+
+  /** The system's code for the cause, as 'ECONNREFUSED', where there is one. */
+  get systemCode(): string | undefined {
+    const { cause } = this;
+    return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+      ? cause.code
+      : undefined;
   }
 }
 

@@ -64,6 +64,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   /** Set while a chunk is handled: what is written then leaves at its end, together. */
   #isCorked = false;
   #isFlushPlanned = false;
+  /** What `read` takes its pieces from. */
+  #reader: AsyncIterableIterator<Buffer, undefined> | null = null;
+  /** What `read` rejected with at the peer's end. */
+  #endOfInput: InseamError | null = null;
   #forgetSignal: (() => void) | null = null;
   #opening: { resolve: () => void; reject: (error: unknown) => void }[] | null = null;
 
@@ -336,12 +340,28 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
+   * The next piece, instead of `onRead`: a dialogue as a sequence. `delimiter`, where it is given, is set first. One at a time; between two
+   * calls nothing is read, and the peer waits. Rejects with the reason when the stream is closed, with TransportError
+   * (`ENGINE_ENDED`) when the peer has finished; then `onEnd` follows. What rejects an async handler in this way is not reported.
+   */
+  async read<T = Buffer>(delimiter?: ReadDelimiter): Promise<T> {
+    this.#reader ??= this.pieces();
+    if (delimiter !== undefined) this.readDelimiter = delimiter;
+    const { done, value } = await this.#reader.next();
+    if (done) throw this.#ended();
+    return value as T;
+  }
+
+  /**
    * The pieces as an async iterable, instead of `onRead`: `for await (const line of stream)`. One is cut for each turn of the loop, so `readDelimiter` may
    * change in it, and the peer waits for a slow one. The loop ends when the peer has finished (`onEnd` follows) or the stream is closed in good order,
    * and throws the reason of any other end. Leaving it early closes the stream. Throws UsageError while another loop is at work.
    */
   pieces<T = Buffer>(): AsyncIterableIterator<T, undefined> {
     const input = this.#input;
+    const reader = this.#reader;
+    this.#reader = null;
+    if (reader !== null && !this.closed) return reader as unknown as AsyncIterableIterator<T, undefined>;
     const iterator = new PieceIterator<T>({
       demandPiece: () => input.demandPiece(),
       leave: () => {
@@ -395,12 +415,29 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
    * unsent is dropped at once. `onClose` follows. Idempotent.
    */
   close(flush = true): void {
-    this.#life.close(flush);
+    this.#life.close(flush, true);
   }
 
   /** Closes at once; `reason` goes to `onClose`, and with one the peer gets a reset where there is such a thing (TCP). */
   abort(reason: InseamError | null = null): void {
-    this.#life.abort(reason);
+    this.#life.abort(reason, true);
+  }
+
+  /** The engine is stopping: what is written is sent, then the stream is closed. */
+  override shutdown(): void {
+    this.#life.close(true, false);
+  }
+
+  /** See StreamHandlers. */
+  override onEnd(): unknown {
+    this.#life.close(true, false);
+    return undefined;
+  }
+
+  /** See StreamHandlers. Whoever waits for `opened()` is told there. */
+  override onConnectError(error: InseamError): unknown {
+    if (this.#opening === null) super.onConnectError(error);
+    return undefined;
   }
 
   /** See StreamHandlers. The peer is told in good order unless it takes nothing. */
@@ -429,6 +466,20 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   // Behind the scenes -----------------------------------------------------------------------------------------
+
+  #ended(): InseamError {
+    this.#endOfInput ??=
+      this.closed && this.#life.reason ? this.#life.reason : transportError('ENGINE_ENDED');
+    return this.#endOfInput;
+  }
+
+  /** An end that `onClose` or `onEnd` tells is no news when it comes out of a handler that was reading. */
+  protected override reportRejection(handler: string, error: unknown): void {
+    const isKnown = error !== null && (error === this.#life.reason || error === this.#endOfInput);
+    if (!isKnown) super.reportRejection(handler, error);
+    // Nobody is left who would read on.
+    if (handler === 'onConnect' && this.#input.isAbandoned) this.#life.close(true, false);
+  }
 
   #planFlush(): boolean {
     if (!this.#isCorked && !this.#isFlushPlanned) {
@@ -464,15 +515,14 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   #tellEnd(): void {
     if (this.#life.state !== 'open') return;
     const owner = this.#owner;
-    const fail = (error: unknown) => {
-      this.reportThrow('onEnd', error);
-      this.close();
-    };
+    const closeAnyway = () => this.#life.close(true, false);
     try {
-      const result = owner.onEnd ? owner.onEnd() : this.close();
-      if (isThenable(result)) result.then(undefined, fail);
+      const result = owner.onEnd ? owner.onEnd() : closeAnyway();
+      this.observeResult('onEnd', result);
+      if (isThenable(result)) result.then(undefined, closeAnyway);
     } catch (error) {
-      fail(error);
+      this.reportThrow('onEnd', error);
+      closeAnyway();
     }
   }
 

@@ -105,7 +105,7 @@ describe('Stream', () => {
       rejected: () => Promise.reject(new Error('no')),
     };
     for (const [way, failure] of Object.entries(fail)) {
-      for (const handler of ['onConnect', 'onRead', 'onWrite', 'onEnd'] as const) {
+      for (const handler of ['onConnect', 'onRead', 'onWrite'] as const) {
         it(`${handler} ${way}`, async () => {
           const { engine, reports } = newEngine();
           class Failing extends RecordingStream {}
@@ -113,7 +113,6 @@ describe('Stream', () => {
           const { stream, far, seen } = connect(engine, Failing);
           stream.write('x');
           far.write('y');
-          if (handler === 'onEnd') far.end();
           await settled();
           expect(reports.take()).to.deep.equal([`error: Failing.${handler} ${way}: no`]);
           expect(stream.connected).to.equal(true);
@@ -125,6 +124,17 @@ describe('Stream', () => {
           await settled();
         });
       }
+
+      it(`onEnd ${way}, and the stream is closed, since nobody else would`, async () => {
+        const { engine, reports } = newEngine();
+        class Failing extends RecordingStream {
+          override onEnd = failure;
+        }
+        const { stream, far } = connect(engine, Failing);
+        far.end();
+        await stream.log.until('close');
+        expect(reports.take()).to.deep.equal([`error: Failing.onEnd ${way}: no`]);
+      });
 
       it(`onOverflowError ${way}`, async () => {
         const { engine, reports } = newEngine();

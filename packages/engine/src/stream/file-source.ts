@@ -93,6 +93,7 @@ export class FileSource implements Waypoint {
       } else if (typeof this.#file === 'string') {
         throw new Error('not a regular file');
       } else {
+        if (this.#position !== 0) throw new Error('not a file that has an offset');
         this.#position = null;
       }
       return source;

@@ -23,10 +23,7 @@ export abstract class StreamHandlers extends Channel {
     return undefined;
   }
   /** The peer has finished sending; with `bufferedBytes` above 0, in the middle of a piece. The default answers by closing. */
-  onEnd(): unknown {
-    this.close();
-    return undefined;
-  }
+  abstract onEnd(): unknown;
 
   /**
    * The connection could not be made, for whatever reason and exactly once; `onClose` follows. Of an accepted one it is what

@@ -91,6 +91,11 @@ export class StreamInput implements PieceSource {
     return !this.isPaused && (this.#iterator === null || this.#isPieceWanted);
   }
 
+  /** Whether a loop has taken over that is not asking. */
+  get isAbandoned(): boolean {
+    return this.#iterator !== null && !this.#isPieceWanted;
+  }
+
   get peerHasEnded(): boolean {
     return this.#peerHasEnded;
   }

@@ -48,6 +48,8 @@ export class StreamLife implements TransportSink {
   /** Set once our FIN is out or on its way, or not to come. */
   #hasEnded = false;
   #closedByUs = false;
+  /** Set when it was the user who closed, not a default of ours: then writing is a mistake. */
+  #closedByUser = false;
   #reason: InseamError | null = null;
   /** Why connecting was given up, by a timeout or a signal. */
   #failure: InseamError | null = null;
@@ -97,7 +99,7 @@ export class StreamLife implements TransportSink {
   mayWrite(): boolean {
     if (this.#state === 'open' && !this.#isEnding) return true;
     if (this.#state === 'idle' || this.#state === 'connecting') throw usageError('ENGINE_NOT_CONNECTED');
-    if (this.#closedByUs || this.#isEnding) throw usageError('ENGINE_STREAM_CLOSED');
+    if (this.#closedByUser) throw usageError('ENGINE_STREAM_CLOSED');
     return false;
   }
 
@@ -163,15 +165,17 @@ export class StreamLife implements TransportSink {
 
   end(): void {
     if (this.#isEnding || !this.mayWrite()) return;
-    this.#isEnding = true;
+    this.#isEnding = this.#closedByUser = true;
     this.flush();
     this.#endOutput();
   }
 
-  close(flush: boolean): void {
+  /** `byUser` is false for the engine's and the default handlers' closing, which no program can know of in time. */
+  close(flush: boolean, byUser: boolean): void {
+    this.#closedByUser ||= byUser;
     if (this.closed && flush) return;
     if (!flush || this.#state !== 'open') {
-      this.abort(null);
+      this.abort(null, byUser);
       return;
     }
     this.#closedByUs = this.#isEnding = true;
@@ -188,10 +192,11 @@ export class StreamLife implements TransportSink {
   /** `close` with something to say to `onClose`. */
   closeFor(reason: InseamError): void {
     this.#reason ??= reason;
-    this.close(true);
+    this.close(true, false);
   }
 
-  abort(reason: InseamError | null): void {
+  abort(reason: InseamError | null, byUser = false): void {
+    this.#closedByUser ||= byUser;
     if (this.#state === 'closed') return;
     this.#closedByUs = true;
     this.#reason ??= reason;
@@ -234,6 +239,8 @@ export class StreamLife implements TransportSink {
   onSecure(): void {
     this.#isSecuring = this.#hasBegunTls = false;
     this.#input.releaseForTls();
+    // Closed meanwhile: a paused transport would not see the peer's end.
+    if (this.#state === 'closing') this.#transport?.resume();
     this.#sink.onTlsHandshake();
     if (this.#failure !== null) return;
     if (this.#state === 'connecting') {
@@ -247,7 +254,9 @@ export class StreamLife implements TransportSink {
   onChunk(chunk: Buffer): void {
     this.#bytesRead += chunk.length;
     if (this.#state === 'open') {
-      this.#sink.onChunk(chunk);
+      // Between `startTls` and the handshake no protocol may see what comes: it is the handshake's.
+      if (this.#isSecuring) this.#input.take(chunk);
+      else this.#sink.onChunk(chunk);
     } else if (this.#state === 'closing') {
       // Nobody wants it any more; somebody who sends without end is not waited for.
       this.#discarded += chunk.length;

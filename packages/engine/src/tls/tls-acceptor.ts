@@ -24,7 +24,7 @@ export class TlsAcceptor {
   readonly #server: Server;
   readonly #certificates = new Map<string, SecureContext>();
   readonly #certificateFor: NonNullable<TlsServerOptions['certificateFor']>;
-  readonly #waiting = new Map<Socket, Done>();
+  readonly #waiting = new WeakMap<Socket, Done>();
   /** What certificates of their own name have in common with the default one. */
   readonly #shared: TlsContextOptions;
   readonly #requestsCert: boolean;
@@ -72,8 +72,6 @@ export class TlsAcceptor {
 
   readonly handshake: TlsHandshake = (socket, done) => {
     this.#waiting.set(socket, done);
-    // Why a client was refused is told after its socket has closed.
-    socket.once('close', () => setImmediate(() => this.#waiting.delete(socket)));
     // A client that leaves during the handshake will not come back; half-open sockets would wait for it.
     socket.allowHalfOpen = false;
     this.#server.emit('connection', socket);
