@@ -2,7 +2,7 @@
  * A file on its way through a stream's write queue: opened when its turn comes, read piece by piece, and closed if it was
  * named by a path. A FileHandle or descriptor stays its owner's.
  */
-import { constants, fstat, read } from 'node:fs';
+import { constants, fstat, read, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { usageError } from '../errors.js';
@@ -23,7 +23,7 @@ const PIECE = 65_536;
 
 /** What can be read, however it was given. */
 interface Source {
-  stat(): Promise<{ isFile(): boolean; readonly size: number }>;
+  stat(): Promise<Stats>;
   /** Bytes read into `piece`; 0 at the end. */
   read(piece: Buffer, position: number | null): Promise<number>;
   close(): Promise<void>;
@@ -90,7 +90,7 @@ export class FileSource implements Waypoint {
       if (stats.isFile()) {
         // The files of /proc have a size of 0, and content.
         if (stats.size > 0) this.#left ??= Math.max(0, stats.size - (this.#position ?? 0));
-      } else if (typeof this.#file === 'string') {
+      } else if (typeof this.#file === 'string' && !stats.isDirectory()) {
         throw new Error('not a regular file');
       } else {
         if (this.#position !== 0) throw new Error('not a file that has an offset');

@@ -54,16 +54,12 @@ export class SocketListener {
     sink: ListenerSink,
   ): Promise<SocketListener> {
     if ('netServer' in address) return new SocketListener(address.netServer, sink);
-    try {
-      return new SocketListener(await listen(address, options), sink);
-    } catch (error) {
-      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && 'path' in address;
-      if (!isTaken || !(await removeStaleSocket(address.path))) throw error;
-      return new SocketListener(await listen(address, options), sink);
-    }
+    // Before the attempt, not after: workers of node:cluster share what all of them have asked for at the first.
+    if ('path' in address) await removeStaleSocket(address.path);
+    return new SocketListener(await listen(address, options), sink);
   }
 
-  /** Stops listening; connections that were accepted stay. */
+  /** Stops listening; connections that were accepted stay. A net.Server is its owner's again. */
   close(): void {
     this.#server.off('connection', this.#onConnection).off('error', this.#onError).close();
   }
@@ -86,7 +82,8 @@ function listen(address: ToBind, options: ListenerOptions): Promise<NetServer> {
     const hasMode = 'path' in address && options.mode !== null;
     // The file is made during the call: nobody may come in before its mode is set. A worker's is made elsewhere.
     const umask = hasMode && isMainThread && cluster.isPrimary ? process.umask(~options.mode & 0o777) : null;
-    server.listen(toOptions(address, options), () => {
+    // An argument of its own: among the options it is not seen beside a descriptor.
+    server.listen(toOptions(address, options), options.backlog, () => {
       server.off('error', reject);
       try {
         if (hasMode) chmodSync(address.path, options.mode);
@@ -100,12 +97,11 @@ function listen(address: ToBind, options: ListenerOptions): Promise<NetServer> {
   });
 }
 
-function toOptions(address: ToBind, { backlog, ipv6Only }: ListenerOptions): ListenOptions {
-  if ('fd' in address) return { fd: address.fd, backlog } as ListenOptions;
-  if ('path' in address) return { path: address.path, backlog };
+function toOptions(address: ToBind, { ipv6Only }: ListenerOptions): ListenOptions | { fd: number } {
+  if ('fd' in address || 'path' in address) return address;
   const { host, port } = address;
-  if (host !== null) return { port, host, backlog, ipv6Only };
-  return ipv6Only ? { port, host: '::', backlog, ipv6Only } : { port, backlog };
+  if (host !== null) return { port, host, ipv6Only };
+  return ipv6Only ? { port, host: '::', ipv6Only } : { port };
 }
 
 function addressOf(server: NetServer): StreamAddress {

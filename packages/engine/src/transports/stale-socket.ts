@@ -1,17 +1,32 @@
-/** A Unix socket's file outlives a process that was killed; this tells such a leftover from a server at work. */
-import { lstat, unlink } from 'node:fs/promises';
+/**
+ * A Unix socket's file outlives a process that was killed; this tells such a leftover from a server at work.
+ *
+ * Several processes may want the same path at once, and the system cannot remove a file on the condition that it is still the
+ * same. So it is moved aside first, which only one of them can do, and put back if it proves to be another.
+ */
+import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 
-/** Removes the socket file at `path` if nobody answers on it; resolves to whether it did. Any other file stays. */
-export async function removeStaleSocket(path: string): Promise<boolean> {
-  const before = await lstat(path).catch(() => null);
-  if (before === null || !before.isSocket() || (await isAnswered(path))) return false;
-  // Somebody else may have put a socket of theirs there meanwhile.
-  const after = await lstat(path).catch(() => null);
-  if (after === null) return true;
-  if (after.ino !== before.ino || after.ctimeMs !== before.ctimeMs) return false;
-  await unlink(path);
-  return true;
+/** Removes the socket file at `path` if nobody answers on it. Any other file stays. */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const before = lstatSync(path, { throwIfNoEntry: false });
+  if (!before?.isSocket() || (await isAnswered(path))) return;
+  // From here on nothing is awaited: what others do meanwhile happens in another process.
+  const aside = `${path}.${process.pid}`;
+  try {
+    if (isOther(before, lstatSync(path))) return;
+    renameSync(path, aside);
+    if (isOther(before, lstatSync(aside))) renameSync(aside, path);
+    else unlinkSync(aside);
+  } catch (error) {
+    // Somebody else was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** A number may be used again at once; the time is when the file was made. */
+function isOther(before: Stats, after: Stats): boolean {
+  return after.ino !== before.ino || after.mtimeMs !== before.mtimeMs;
 }
 
 /** Only a refusal says that nobody listens: a full backlog or a missing permission does not. */
