@@ -97,6 +97,7 @@ function parsePort(port: number): number {
 
 /** Text without a slash is more often a port or a host than a socket in the working directory. */
 function requireSlash(path: string): string {
+  if (path.includes('://')) throw usageError('ENGINE_ADDRESS', `${describe(path)}: no URLs`);
   if (path.includes('/')) return path;
   const hint = /^\d+$/.test(path) ? 'a port is a number' : 'a path has a slash in it';
   throw usageError('ENGINE_ADDRESS', `${describe(path)}: ${hint}`);

@@ -37,9 +37,10 @@ export abstract class Channel {
   onClose(_reason: InseamError | null): void {}
 
   /** Called for every error without a handler of its own. The default reports it and closes at once. */
-  onError(error: InseamError): void {
+  onError(error: InseamError): unknown {
     this.logger.warn(`${this.constructor.name} failed`, error);
     this.abort(error);
+    return undefined;
   }
 
   /** For the engine's sweep, of channels that asked for it with `engine.watch`: ends what has waited too long. */

@@ -279,11 +279,15 @@ export class Engine {
   report(error: unknown, message: string, channel: Channel | null): void {
     this.counters.errors++;
     if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ error, message, channel });
-    try {
-      this.onError(error, message, channel);
-    } catch (second) {
-      this.logger.error('Engine.onError threw', second);
+    const fail = (second: unknown) => {
+      this.logger.error('Engine.onError failed', second);
       this.logger.error(message, error);
+    };
+    try {
+      const result: unknown = this.onError(error, message, channel);
+      if (isThenable(result)) result.then(undefined, fail);
+    } catch (second) {
+      fail(second);
     }
   }
 

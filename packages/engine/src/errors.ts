@@ -62,7 +62,10 @@ export const ENGINE_ERRORS = Object.freeze({
 
   ENGINE_CONNECT_FAILED: { message: 'could not connect', phase: 'connect' },
   ENGINE_CONNECT_ABORTED: { message: 'connecting was aborted by its signal', phase: 'connect' },
-  ENGINE_CONNECT_TIMEOUT: { message: 'no connection within connectTimeoutMs', phase: 'timeout' },
+  ENGINE_CONNECT_TIMEOUT: {
+    message: 'no connection, or no TLS handshake, within connectTimeoutMs',
+    phase: 'timeout',
+  },
   ENGINE_LISTEN_FAILED: { message: 'could not listen', phase: 'listen' },
   ENGINE_CLOSE_TIMEOUT: { message: 'the peer took nothing of what was left to send', phase: 'timeout' },
   ENGINE_CONNECTION_LOST: { message: 'the connection was lost', phase: 'read' },

@@ -83,7 +83,9 @@ export class Server<S extends Stream = Stream> extends Channel {
     const { maxConnections, connectTimeoutMs, proxyProtocol } = options;
     this.ConnectionClass =
       options.ConnectionClass ?? (Stream as ConnectionClass<Stream> as ConnectionClass<S>);
-    if (typeof this.ConnectionClass !== 'function') throw usageError('ENGINE_CONNECTION_CLASS');
+    const { prototype } = this.ConnectionClass as { prototype?: unknown };
+    if (!(prototype === Stream.prototype || prototype instanceof Stream))
+      throw usageError('ENGINE_CONNECTION_CLASS');
     this.maxConnections = requireCount('maxConnections', maxConnections ?? ENGINE_LIMITS.maxConnections);
     this.connectTimeoutMs = requireMilliseconds(
       'connectTimeoutMs',

@@ -168,7 +168,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#output.highWaterMark = bytes;
   }
 
-  /** Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. At most a second late. */
+  /** Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. At most two seconds late. */
   get idleTimeoutMs(): number {
     return this.#life.hasTimeouts ? this.#life.timeouts.idleMs : Number.POSITIVE_INFINITY;
   }
@@ -220,8 +220,12 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return this;
   }
 
-  /** Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed before. */
+  /**
+   * Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed before. What comes then waits
+   * for the loop, `read` or assigned `onRead` that is to get it.
+   */
   opened(): Promise<this> {
+    this.#input.holdUntilHeard();
     if (this.#life.state === 'open') return Promise.resolve(this);
     if (this.closed) return Promise.reject(this.#life.reason ?? usageError('ENGINE_STREAM_CLOSED'));
     return new Promise((resolve, reject) => {
@@ -268,7 +272,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   /**
    * Sends text (as UTF-8) or bytes (which must not change until they are sent). It leaves with everything else
    * written in the same turn. Answers false when `highWaterMark` bytes or more are waiting: then hold back until `onWrite` or
-   * `drained()`. Nothing is sent to a peer that has gone. Throws UsageError before onConnect and after end() or close().
+   * `drained()`. In `onRead`, the next piece waits for that by itself, so that a peer that takes no answers cannot ask for more. Nothing is sent to a peer that has gone. Throws UsageError before onConnect and after end() or close().
    */
   write(data: string | Uint8Array): boolean {
     if (!this.#life.mayWrite()) return false;
@@ -436,8 +440,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** See StreamHandlers. Whoever waits for `opened()` is told there. */
   override onConnectError(error: InseamError): unknown {
-    if (this.#opening === null) super.onConnectError(error);
-    return undefined;
+    return this.#opening === null ? super.onConnectError(error) : undefined;
   }
 
   /** See StreamHandlers. The peer is told in good order unless it takes nothing. */
@@ -486,7 +489,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
       this.#isFlushPlanned = true;
       this.engine.flushSoon(this);
     }
-    return !this.#output.isFull;
+    if (!this.#output.isFull) return true;
+    if (this.#input.isCutting) this.#input.isOutputFull = true;
+    return false;
   }
 
   #followSignal(signal: AbortSignal): void {
@@ -537,6 +542,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     get isOpen(): boolean {
       return this.#stream.#life.state === 'open';
     }
+    get isHeard(): boolean {
+      const stream = this.#stream;
+      return stream.#owner !== stream || stream.onRead !== Stream.prototype.onRead;
+    }
     onConnect(): void {
       this.#stream.#settleOpening(null);
       this.#stream.notify('onConnect', () => this.#stream.onConnect());
@@ -582,7 +591,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
       this.#stream.notify('onOverflowError', () => this.#stream.onOverflowError(error));
     }
     onCutError(thrown: unknown): void {
-      const error = thrown instanceof InseamError ? thrown : usageError('ENGINE_CUT', String(thrown), thrown);
+      const error =
+        thrown instanceof InseamError ? thrown : usageError('ENGINE_CUT', `it threw: ${thrown}`, thrown);
       this.#stream.notify('onReadError', () => this.#stream.onReadError(error));
     }
     onFileError(cause: Error): void {

@@ -236,21 +236,24 @@ describe('Server', () => {
       expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
     });
 
-    it('a ConnectionClass that keeps its options to itself, or is no Stream, is reported and refused', async () => {
+    it('a ConnectionClass that keeps its options to itself is reported and refused, one that is no Stream is refused at once', async () => {
       const { engine, reports } = newEngine();
       class Forgetful extends Stream {
         constructor() {
           super({ engine });
         }
       }
-      for (const Class of [Forgetful, class {} as unknown as typeof Stream]) {
-        const server = new Server({ engine, ConnectionClass: Class });
-        const { stream, seen } = arrive(server);
-        await settled();
-        expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
-        expect(reports.take()).to.deep.equal(['error: Server.accept threw: ENGINE_CONNECTION_CLASS']);
+      const server = new Server({ engine, ConnectionClass: Forgetful });
+      const { stream, seen } = arrive(server);
+      await settled();
+      expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
+      expect(reports.take()).to.deep.equal(['error: Server.accept threw: ENGINE_CONNECTION_CLASS']);
+      for (const Class of [5, class {}, () => new Stream(), Stream.prototype]) {
+        const bad = { ConnectionClass: Class as unknown as typeof Stream };
+        expect(() => new Server(bad))
+          .to.throw(UsageError)
+          .with.property('code', 'ENGINE_CONNECTION_CLASS');
       }
-      expect(() => new Server({ ConnectionClass: 5 as unknown as typeof Stream })).to.throw(UsageError);
     });
   });
 

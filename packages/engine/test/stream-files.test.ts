@@ -72,6 +72,12 @@ describe('Stream, files', () => {
     return path;
   }
 
+  async function newFifo(): Promise<string> {
+    const path = newPath();
+    await once(spawn('mkfifo', [path]), 'exit');
+    return path;
+  }
+
   /** How many descriptors of this process are of the file at `path`. */
   function descriptorsOf(path: string): number {
     return readdirSync('/proc/self/fd').filter((fd) => {
@@ -332,6 +338,16 @@ describe('Stream, files', () => {
         },
         code: 'EISDIR',
       },
+      {
+        name: 'that is a directory, by its descriptor',
+        make: () => {
+          const path = newPath();
+          mkdirSync(path);
+          return openSync(path, 'r');
+        },
+        code: 'EISDIR',
+      },
+      { name: 'that is a device, by its path', make: () => '/dev/zero', range: { length: 1 }, code: '' },
       // Its owner may open it, and no page of it is at 0.
       { name: 'that cannot be read', make: () => '/proc/self/mem', range: { length: 10 }, code: 'EIO' },
       { name: 'that is shorter than `length`', make: () => newFile('abc'), range: { length: 4 }, code: '' },
@@ -349,6 +365,7 @@ describe('Stream, files', () => {
         code: 'EBADF',
       },
       { name: 'whose descriptor was never open', make: () => 0x7fffffff, code: 'EBADF' },
+      { name: 'whose descriptor cannot be', make: () => 2 ** 31, code: 'ERR_OUT_OF_RANGE' },
       {
         name: 'whose descriptor is for writing only',
         make: () => openSync(newPath('write-only'), 'w'),
@@ -359,7 +376,7 @@ describe('Stream, files', () => {
         name: 'whose handle is closed before its turn',
         make: () => open(newFile('abc')),
         spoil: (file) => void (file as FileHandle).close(),
-        code: '',
+        code: 'EBADF',
       },
     ];
     for (const { name, make, range, spoil = () => {}, code } of cases) {
@@ -504,14 +521,22 @@ describe('Stream, files', () => {
   });
 
   describe('that has no places', () => {
-    itWith('mkfifo', 'a FIFO is sent until its writers have closed it', async () => {
-      const path = newPath();
-      await once(spawn('mkfifo', [path]), 'exit');
+    itWith('mkfifo', 'a FIFO is refused by its path: nobody knows when it would be opened', async () => {
+      const path = await newFifo();
+      const connection = connect(newEngine().engine, Forgiving);
+      expect(await failure(connection.stream.writeFile(path))).to.equal('ENGINE_FILE_FAILED');
+      await finish(connection);
+      await closed(path);
+    });
+
+    itWith('mkfifo', 'a FIFO is sent by its handle, until its writers have closed it', async () => {
+      const path = await newFifo();
       const connection = connect(newEngine().engine);
       const { stream, seen } = connection;
-      const sent = stream.writeFile(path);
+      // Each waits for the other.
+      const [reader, writer] = await Promise.all([open(path), open(path, 'w')]);
+      const sent = stream.writeFile(reader);
       stream.write('!');
-      const writer = await open(path, 'w');
       await writer.write('one ');
       await seen.until(() => seen.text === 'one ');
       await writer.write(pattern(100_000));
@@ -520,12 +545,11 @@ describe('Stream, files', () => {
       await finish(connection);
       expect(seen.length).to.equal(4 + 100_000 + 1);
       expect(seen.text.at(-1)).to.equal('!');
-      await closed(path);
+      await reader.close();
     });
 
     itWith('mkfifo', 'a FIFO by a descriptor of its own, of `length` bytes', async () => {
-      const path = newPath();
-      await once(spawn('mkfifo', [path]), 'exit');
+      const path = await newFifo();
       // For both, so that opening it needs no other side.
       const fd = openSync(path, 'r+');
       const connection = connect(newEngine().engine);
@@ -540,8 +564,7 @@ describe('Stream, files', () => {
     });
 
     itWith('mkfifo', 'it cannot begin at an offset', async () => {
-      const path = newPath();
-      await once(spawn('mkfifo', [path]), 'exit');
+      const path = await newFifo();
       const fd = openSync(path, 'r+');
       writeFileSync(fd, 'abcdef');
       const connection = connect(newEngine().engine, Forgiving);
@@ -553,12 +576,22 @@ describe('Stream, files', () => {
       closeSync(fd);
     });
 
-    it('a device gives `length` bytes', async () => {
+    it('a device gives `length` bytes, by its descriptor', async () => {
       const connection = connect(newEngine().engine);
-      await connection.stream.writeFile('/dev/zero', { length: 200_000 });
-      await connection.stream.writeFile('/dev/null');
+      const [zero, none] = ['/dev/zero', '/dev/null'].map((path) => openSync(path, 'r')) as [number, number];
+      await connection.stream.writeFile(zero, { length: 200_000 });
+      await connection.stream.writeFile(none);
       await finish(connection);
       expect(connection.seen.bytes.equals(Buffer.alloc(200_000))).to.equal(true);
+      closeSync(zero);
+      closeSync(none);
+    });
+
+    it('a file of /proc has no size, and is sent to its end', async () => {
+      const connection = connect(newEngine().engine);
+      await connection.stream.writeFile('/proc/self/limits');
+      await finish(connection);
+      expect(connection.seen.text).to.equal(readFileSync('/proc/self/limits', 'latin1'));
     });
   });
 
@@ -689,7 +722,6 @@ describe('Stream, files', () => {
       ['a path with NUL', '/tmp/a\0b'],
       ['a descriptor below 0', -1],
       ['a broken descriptor', 1.5],
-      ['a descriptor beyond 32 bits', 2 ** 31],
       ['NaN', Number.NaN],
       ['null', null],
       ['undefined', undefined],
@@ -715,7 +747,7 @@ describe('Stream, files', () => {
       await handle.close();
       const { stream } = connect(newEngine().engine);
       expect(() => stream.writeFile(handle))
-        .to.throw(UsageError, 'a closed handle?')
+        .to.throw(UsageError, 'a closed handle')
         .with.property('code', 'ENGINE_FILE');
       stream.abort();
       await settled();

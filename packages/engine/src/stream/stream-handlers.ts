@@ -35,27 +35,22 @@ export abstract class StreamHandlers extends Channel {
   }
   /** A handshake failed; `onClose` follows. The default is `onConnectError` before `onConnect`, `onError` after it. */
   onTlsHandshakeError(error: InseamError): unknown {
-    if (this.hasConnected) this.onError(error);
-    else this.onConnectError(error);
-    return undefined;
+    return this.hasConnected ? this.onError(error) : this.onConnectError(error);
   }
   /**
    * A piece is longer than `bufferSize`. The default reports it and closes at once. A stream left open reads on once `bufferSize` or
    * `readDelimiter` has been set.
    */
   onOverflowError(error: InseamError): unknown {
-    this.onError(error);
-    return undefined;
+    return this.onError(error);
   }
   /** A delimiter of your own, or a NetStruct, could not cut. The default reports it and closes at once. */
   onReadError(error: InseamError): unknown {
-    this.onError(error);
-    return undefined;
+    return this.onError(error);
   }
   /** A file could not be sent, or not to its end. The default reports it and closes at once; else the queue goes on behind it. */
   onWriteError(error: InseamError): unknown {
-    this.onError(error);
-    return undefined;
+    return this.onError(error);
   }
   /** `idleTimeoutMs`, `readTimeoutMs` or `writeTimeoutMs` has passed: `error.code` says which. The default closes, at once if the peer takes nothing. */
   abstract onTimeout(error: InseamError): unknown;

@@ -15,6 +15,8 @@ import type { PieceIterator, PieceSource } from './piece-iterator.js';
 export interface InputSink {
   /** Whether the stream is open: nothing is handed on otherwise. */
   readonly isOpen: boolean;
+  /** Whether there is an `onRead` to get the pieces. */
+  readonly isHeard: boolean;
   onPiece(piece: unknown): void;
   onOverflow(): void;
   onCutError(error: unknown): void;
@@ -37,6 +39,10 @@ export class StreamInput implements PieceSource {
   #isPausedByUser = false;
   #isHeld = false;
   #isSecuring = false;
+  /** Set while the peer does not take what `onRead` has answered. */
+  #isOutputFull = false;
+  /** Set while nobody is there to read, and somebody will be. */
+  #isUnheard = false;
   /** Set from an overflow until a setting is changed: input must not pile up behind it. */
   #isStuck = false;
   #isCutting = false;
@@ -83,7 +89,7 @@ export class StreamInput implements PieceSource {
 
   /** Whether the transport is to be paused. */
   get isPaused(): boolean {
-    return this.#isPausedByUser || this.#isHeld || this.#isStuck;
+    return this.#isPausedByUser || this.#isHeld || this.#isStuck || this.#isOutputFull;
   }
 
   /** Whether more is wanted at the moment: neither paused nor waiting for a loop to ask. */
@@ -104,12 +110,30 @@ export class StreamInput implements PieceSource {
 
   set isPausedByUser(isPaused: boolean) {
     this.#isPausedByUser = isPaused;
+    if (!isPaused) this.#isUnheard = false;
     this.#pauseOrGoOn();
   }
 
   set isHeld(isHeld: boolean) {
     this.#isHeld = isHeld;
     this.#pauseOrGoOn();
+  }
+
+  /** Whether what is written now is the answer to what is being read. */
+  get isCutting(): boolean {
+    return this.#isCutting;
+  }
+
+  /** A peer that does not take its answers is not read any further, so that they cannot pile up. */
+  set isOutputFull(isFull: boolean) {
+    if (isFull === this.#isOutputFull) return;
+    this.#isOutputFull = isFull;
+    this.#pauseOrGoOn();
+  }
+
+  /** Pieces wait for a loop, or for an `onRead` that is assigned. */
+  holdUntilHeard(): void {
+    this.#isUnheard = this.#iterator === null;
   }
 
   /** What comes from now on is the handshake's. */
@@ -138,7 +162,9 @@ export class StreamInput implements PieceSource {
     this.#cut();
     this.#buffer.retain();
     // Nobody asks for more at the moment: the next chunk would only pile up.
-    if (this.#sink.isOpen && !this.#mayCut) this.#transport?.pause();
+    if (!this.#sink.isOpen || this.#mayCut) return;
+    // Who waits to be heard may also have to hear that the peer has finished.
+    if (!this.#isUnheard || this.#buffer.length > this.#limit) this.#transport?.pause();
   }
 
   /** Bytes that come before the next chunk, for a new owner. */
@@ -161,6 +187,7 @@ export class StreamInput implements PieceSource {
     if (!this.#peerHasEnded || this.#hasToldEnd || !this.#sink.isOpen) return;
     // An end where a handshake should be is the handshake's failure.
     if (this.isPaused || this.#isSecuring) return;
+    if (this.#isUnheard && !this.#sink.isHeard && this.#buffer.length > 0) return;
     // A loop that has not asked for what is left will do so.
     if (this.#iterator !== null && !this.#isPieceWanted) return;
     this.#hasToldEnd = true;
@@ -179,7 +206,7 @@ export class StreamInput implements PieceSource {
   iterate(iterator: PieceIterator<unknown>): void {
     if (this.#iterator !== null) throw usageError('ENGINE_READ_IN_USE');
     this.#iterator = iterator;
-    this.#isPieceWanted = false;
+    this.#isPieceWanted = this.#isUnheard = false;
   }
 
   /** Nothing will follow; a `reason` is thrown into the loop. */
@@ -204,7 +231,8 @@ export class StreamInput implements PieceSource {
   }
 
   get #mayCut(): boolean {
-    return this.isReading && !this.#isSecuring && this.#sink.isOpen;
+    if (!this.isReading || this.#isSecuring || !this.#sink.isOpen) return false;
+    return !this.#isUnheard || this.#sink.isHeard;
   }
 
   #cut(): void {

@@ -181,7 +181,7 @@ export class StreamLife implements TransportSink {
     this.#closedByUs = this.#isEnding = true;
     this.#state = 'closing';
     this.#input.clear();
-    this.#input.endLoop(null);
+    this.#input.endLoop(this.#reason);
     this.flush();
     // A paused transport would not see the peer's end.
     if (!this.#isSecuring) this.#transport?.resume();
@@ -269,9 +269,11 @@ export class StreamLife implements TransportSink {
     if (!output.isEmpty) {
       this.flush();
       output.wake();
+      if (output.isLow) this.#input.isOutputFull = false;
       return;
     }
     output.wake();
+    this.#input.isOutputFull = false;
     this.#endOutput();
     if (!output.hasSent || this.#state !== 'open') return;
     output.hasSent = false;
@@ -289,8 +291,10 @@ export class StreamLife implements TransportSink {
     this.#input.clear();
     if (this.#isSecuring && !this.#closedByUs) this.#fail('ENGINE_TLS_HANDSHAKE', error);
     else if (wasConnecting && !this.#closedByUs) this.#fail('ENGINE_CONNECT_FAILED', error);
-    else if (error !== null && !this.#hasEnded)
-      this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error);
+    else if (error !== null && !(this.#closedByUs && this.#hasEnded)) {
+      this.#reason ??= transportError('ENGINE_CONNECTION_LOST', error, tlsFailure(error));
+    }
+    this.#reason ??= this.#failure;
     this.#output.clear(this.#lastWord);
     this.#input.endLoop(this.#reason);
     this.#sink.onAbandoned(this.#lastWord);

@@ -71,6 +71,11 @@ export class StreamOutput {
     return this.pendingBytes >= this.highWaterMark;
   }
 
+  /** Whether no more than the low water mark waits. */
+  get isLow(): boolean {
+    return this.pendingBytes <= this.highWaterMark / 4;
+  }
+
   pushLatin1(text: string): void {
     this.#queue.pushLatin1(text);
   }
@@ -118,7 +123,7 @@ export class StreamOutput {
   wake(): void {
     if (this.#waiting === null) return;
     // With the default high mark that is when the system has taken everything: it takes as much at once.
-    if (!this.#isCleared && this.pendingBytes > this.highWaterMark / 4) return;
+    if (!this.#isCleared && !this.isLow) return;
     const waiting = this.#waiting;
     this.#waiting = null;
     for (const resolve of waiting) resolve();

@@ -64,9 +64,10 @@ function attempt(check: () => Error | undefined): Error | undefined {
   }
 }
 
-/** What went wrong, without OpenSSL's file names and line numbers. */
+/** What went wrong, without OpenSSL's numbers, function and file names. */
 export function tlsFailure(error: Error): string {
-  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+  if ('reason' in error && typeof error.reason === 'string') return error.reason;
+  return /^[\dA-F]+:error:[\dA-F]+:[^:]*:[^:]*:([^:]+):/.exec(error.message)?.[1] ?? error.message;
 }
 
 /** A context, or UsageError for keys and certificates that make none. */

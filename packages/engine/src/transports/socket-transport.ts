@@ -286,7 +286,10 @@ export class SocketTransport implements Transport {
 
   static readonly #onError = function (this: OwnedSocket, error: Error): void {
     const transport = this[TRANSPORT];
-    if (transport !== undefined) transport.#error = error;
+    if (transport === undefined) return;
+    transport.#error ??= error;
+    // Node leaves a TLS socket open whose peer sends what cannot be decrypted.
+    transport.#rawSocket?.destroy();
   };
 
   static readonly #onEnd = function (this: OwnedSocket): void {
