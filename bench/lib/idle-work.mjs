@@ -46,7 +46,7 @@ export function idleWork(parts) {
       if (!isWhole) throw new Error(`loses connections: ${clients.map(({ output }) => output).join('')}`);
       const perConnection = (/** @type {number} */ bytes) => bytes / MEASURED / 1_024;
       return {
-        resident: perConnection(after.rss - before.rss),
+        resident: perConnection(after.resident - before.resident),
         heap: perConnection(after.heapUsed - before.heapUsed),
       };
     },
@@ -68,7 +68,7 @@ async function openConnections(port, connections, core) {
 /**
  * @param {Child} server
  * @param {number} nth Which of its reports this is.
- * @returns {Promise<{ rss: number, heapUsed: number }>}
+ * @returns {Promise<{ resident: number, heapUsed: number }>}
  */
 async function memoryOf(server, nth) {
   server.kill('SIGUSR2');

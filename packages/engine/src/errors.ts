@@ -160,3 +160,8 @@ export function protocolError(code: EngineErrorCode, detail?: string): ProtocolE
   const entry: ErrorEntry = ENGINE_ERRORS[code];
   return new ProtocolError(code, text(code, detail), entry.section);
 }
+
+/** What user code has thrown, as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -369,8 +369,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     const iterator = new PieceIterator<T>({
       demandPiece: () => input.demandPiece(),
       leave: () => {
-        input.leave();
         this.close();
+        input.leave();
       },
     });
     input.iterate(iterator as PieceIterator<unknown>);

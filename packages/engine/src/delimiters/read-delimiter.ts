@@ -42,7 +42,7 @@ export function toDelimiter(value: ReadDelimiter): Delimiter {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
   if (value instanceof Uint8Array && value.length > 0) return Buffer.from(value);
   if (value instanceof RegExp) return new RegExpDelimiter(value);
-  if (isCutter(value) && leastSize(value) !== 0) return value;
+  if (isCutter(value) && (leastSize(value) ?? 1) > 0) return value;
   throw usageError('ENGINE_READ_DELIMITER', typeof value === 'object' ? 'object' : String(value));
 }
 

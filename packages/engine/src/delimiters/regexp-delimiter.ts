@@ -10,8 +10,8 @@ import type { Cut, Cutter } from './read-delimiter.js';
 
 type Piece = Cut<Buffer | RegExpExecArray>;
 
-/** Every character there is, twice: a pattern with an empty match has one here, unless it looks for longer text. */
-const EVERY_CHARACTER = String.fromCharCode(...Array(256).keys()).repeat(2);
+/** Every character there is, twice, and line ends: a pattern with an empty match has one here, unless it looks for longer text. */
+const EVERY_CHARACTER = `${String.fromCharCode(...Array(256).keys()).repeat(2)}\r\n\r\n`;
 
 /** Such patterns match no more characters than they have themselves, and look at nothing around the match. */
 const BOUNDED = /^(?:\\[^bBkpPc1-9]|[^\\*+{^$(]|\((?!\?)|\(\?:)*$/s;
@@ -32,7 +32,7 @@ export class RegExpDelimiter implements Cutter<Buffer | RegExpExecArray> {
 
   /** Throws UsageError for a pattern that can match empty text, which would cut for ever. */
   constructor({ source, flags, sticky }: RegExp) {
-    this.#pattern = new RegExp(source, flags.replace('g', ''));
+    this.#pattern = new RegExp(source, flags);
     this.#reach = !sticky && BOUNDED.test(source) ? source.length - 1 : Number.POSITIVE_INFINITY;
     const probe = new RegExp(source, `${flags.replace(/[gy]/g, '')}g`);
     for (const text of ['', EVERY_CHARACTER, source]) {
@@ -42,12 +42,12 @@ export class RegExpDelimiter implements Cutter<Buffer | RegExpExecArray> {
 
   cut(buffer: Buffer): Piece | typeof NEED_MORE {
     const { length } = buffer;
-    if (this.#text.length !== length - this.#searched || this.#text === '') {
+    if (this.#text.length !== length - this.#searched) {
       this.#text = buffer.toString('latin1', this.#searched);
     }
     const match = this.#match(this.#text);
     if (match === null) {
-      this.#searched = Math.max(this.#searched, length - this.#reach, 0);
+      this.#searched = Math.max(length - this.#reach, 0);
       this.#text = '';
       return NEED_MORE;
     }

@@ -82,6 +82,8 @@ export class StreamInput implements PieceSource {
   }
   set bufferSize(bytes: number) {
     if (!(Number.isSafeInteger(bytes) && bytes > 0)) throw usageError('ENGINE_BUFFER_SIZE', String(bytes));
+    // A handler that sets what did not help must not be asked for ever.
+    if (bytes === this.#bufferSize) return;
     this.#bufferSize = bytes;
     this.#limit = Math.max(bytes, sizeOf(this.#delimiter));
     this.#settingsChanged();
@@ -143,6 +145,7 @@ export class StreamInput implements PieceSource {
 
   /** What came behind the point where TLS begins: for the handshake. */
   takeForTls(): Buffer {
+    this.#isStuck = false;
     return this.#buffer.takeAll();
   }
 
@@ -184,15 +187,18 @@ export class StreamInput implements PieceSource {
   readOn(): void {
     this.#cut();
     this.#buffer.retain();
-    if (!this.#peerHasEnded || this.#hasToldEnd || !this.#sink.isOpen) return;
+    // Not before: more would pile up behind a piece that is too long, or that a loop has not asked for.
+    if (this.#mayCut) this.#transport?.resume();
+    if (!this.#peerHasEnded || !this.#sink.isOpen) return;
     // An end where a handshake should be is the handshake's failure.
     if (this.isPaused || this.#isSecuring) return;
     if (this.#isUnheard && !this.#sink.isHeard && this.#buffer.length > 0) return;
     // A loop that has not asked for what is left will do so.
-    if (this.#iterator !== null && !this.#isPieceWanted) return;
-    this.#hasToldEnd = true;
     const isLoop = this.#iterator !== null;
+    if (isLoop && !this.#isPieceWanted) return;
     this.endLoop(null);
+    if (this.#hasToldEnd) return;
+    this.#hasToldEnd = true;
     this.#sink.onInputEnd(isLoop);
   }
 
@@ -218,16 +224,13 @@ export class StreamInput implements PieceSource {
 
   demandPiece(): void {
     this.#isPieceWanted = true;
-    if (this.#isCutting) return;
-    this.readOn();
-    // The end was told before there was a loop to tell.
-    if (this.#hasToldEnd && this.#isPieceWanted) this.endLoop(null);
-    if (this.#isPieceWanted && !this.isPaused && !this.#isSecuring) this.#transport?.resume();
+    if (!this.#isCutting) this.readOn();
   }
 
-  /** For the end of a loop: pieces go to `onRead` again. */
   leave(): void {
-    this.#iterator = null;
+    this.endLoop(null);
+    // A `close` that is overridden may go on reading.
+    this.#pauseOrGoOn();
   }
 
   get #mayCut(): boolean {
@@ -257,23 +260,23 @@ export class StreamInput implements PieceSource {
     try {
       piece = this.#buffer.cut(this.#delimiter, this.#limit);
     } catch (error) {
-      this.#isStuck = true;
-      this.#sink.onCutError(error);
-      return NEED_MORE;
+      return this.#stick(() => this.#sink.onCutError(error));
     }
-    if (piece !== OVERFLOW) return piece;
+    return piece === OVERFLOW ? this.#stick(() => this.#sink.onOverflow()) : piece;
+  }
+
+  #stick(tell: () => void): typeof NEED_MORE {
     this.#isStuck = true;
-    this.#sink.onOverflow();
-    // A handler that made room for it: not at once, since what it did may not have been enough.
+    this.#transport?.pause();
+    tell();
+    // A handler that changed a setting: not at once, since what it did may not have been enough.
     if (!this.#isStuck) this.#sink.readSoon();
     return NEED_MORE;
   }
 
   #settingsChanged(): void {
-    const wasStuck = this.#isStuck;
     this.#isStuck = false;
-    if (wasStuck) this.#pauseOrGoOn();
-    else this.#readSoon();
+    this.#readSoon();
   }
 
   #pauseOrGoOn(): void {

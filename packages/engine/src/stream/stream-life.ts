@@ -221,7 +221,9 @@ export class StreamLife implements TransportSink {
 
   /** Shuts our side once everything is sent, when that is what is wanted. */
   #endOutput(): void {
-    if (!this.#isEnding || this.#hasEnded || !this.#output.isDrained || this.#isSecuring) return;
+    if (!this.#isEnding || this.#hasEnded || !this.#output.isDrained) return;
+    // A handshake that is to be of use must not be broken off by our end.
+    if (this.#hasBegunTls && this.#state === 'open') return;
     this.#hasEnded = true;
     this.#transport?.end();
     this.watch();
@@ -342,9 +344,9 @@ export class StreamLife implements TransportSink {
   get #phase(): WaitingPhase | null {
     if (this.#state === 'connecting') return 'connecting';
     if (this.#state !== 'open' && this.#state !== 'closing') return null;
+    if (this.#state === 'closing' && this.#hasEnded) return 'lingering';
     if (this.#isSecuring) return 'connecting';
-    if (this.#state === 'open') return 'open';
-    return this.#hasEnded ? 'lingering' : 'sending';
+    return this.#state === 'open' ? 'open' : 'sending';
   }
 
   #check(phase: WaitingPhase, now: number): EngineErrorCode | null {

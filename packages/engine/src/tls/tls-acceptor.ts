@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
-import { usageError } from '../errors.js';
+import { asError, usageError } from '../errors.js';
 import { type TlsHandshake, tryContext } from './tls-handshake.js';
 import {
   requireTlsOptions,
@@ -32,7 +32,7 @@ export class TlsAcceptor {
   /** Throws UsageError (`ENGINE_TLS_OPTION`) for a key or certificate that cannot be used, and for none at all. */
   constructor(options: TlsServerOptions) {
     requireTlsOptions(options, 'server');
-    const { certificates = {}, certificateFor = () => null, ...rest } = options;
+    const { certificates = {}, certificateFor, ...rest } = options;
     const { key, cert, pfx, passphrase, ALPNProtocols, requestCert, rejectUnauthorized, ...shared } = rest;
     this.#shared = shared;
     this.#requestsCert = requestCert === true;
@@ -42,17 +42,11 @@ export class TlsAcceptor {
         'requestCert needs the ca that signs the certificates of clients',
       );
     }
-    const hasDefault = rest.pfx !== undefined || (rest.key !== undefined && rest.cert !== undefined);
-    if (!hasDefault && options.certificates === undefined && options.certificateFor === undefined) {
-      throw usageError(
-        'ENGINE_TLS_OPTION',
-        'a server needs key and cert, pfx, certificates or certificateFor',
-      );
-    }
-    this.#certificateFor = certificateFor;
+    this.#certificateFor = certificateFor ?? (() => null);
     for (const [name, certificate] of Object.entries(certificates)) {
       this.#certificates.set(name.toLowerCase(), this.#contextOf(certificate));
     }
+    if (certificateFor === undefined && this.#certificates.size === 0) requireCertificate(rest);
     try {
       this.#server = createServer({
         ...rest,
@@ -101,18 +95,24 @@ export class TlsAcceptor {
     Promise.resolve(name)
       .then(this.#certificateFor)
       .then((certificate) => done(null, certificate ? this.#contextOf(certificate) : undefined))
-      .catch((error) => done(error ?? new Error('certificateFor failed')));
+      .catch((error: unknown) => done(asError(error)));
   }
 
   /** Whom it trusts, its ciphers and versions are the same for every name: a client must not choose them by one. */
   #contextOf(certificate: TlsCertificate): SecureContext {
-    if (!('context' in certificate)) {
-      requireTlsOptions(certificate, 'context');
-      return tryContext({ ...this.#shared, ...certificate });
+    if (certificate instanceof Object && 'context' in certificate) {
+      if (!this.#requestsCert) return certificate;
+      throw usageError('ENGINE_TLS_OPTION', 'with requestCert a certificate has to be given as options');
     }
-    if (!this.#requestsCert) return certificate;
-    throw usageError('ENGINE_TLS_OPTION', 'with requestCert a certificate has to be given as options');
+    requireTlsOptions(certificate, 'context');
+    requireCertificate(certificate);
+    return tryContext({ ...this.#shared, ...certificate });
   }
+}
+
+function requireCertificate({ pfx, key, cert }: TlsContextOptions): void {
+  if (pfx !== undefined || (key !== undefined && cert !== undefined)) return;
+  throw usageError('ENGINE_TLS_OPTION', 'a server needs key and cert, pfx, certificates or certificateFor');
 }
 
 /** Made once for each options object, since reading keys costs more than a handshake's bookkeeping. */

@@ -12,7 +12,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { domainToASCII } from 'node:url';
-import { usageError } from '../errors.js';
+import { asError, usageError } from '../errors.js';
 import { requireTlsOptions, type TlsClientOptions, type TlsSession } from './tls-options.js';
 
 /** `done` counts the first time only: whoever gets it sees to that. */
@@ -60,7 +60,7 @@ function attempt(check: () => Error | undefined): Error | undefined {
   try {
     return check();
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
 }
 

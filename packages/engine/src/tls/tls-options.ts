@@ -97,15 +97,36 @@ const SERVER = [
 ];
 const CLIENT = [...CONTEXT, 'ALPNProtocols', 'servername', 'rejectUnauthorized', 'checkServerIdentity'];
 
-/** Throws UsageError for an option that is not there. */
+const isBoolean = (value: unknown) => typeof value === 'boolean';
+const isFunction = (value: unknown) => typeof value === 'function';
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+
+/** What Node would read in its own way, or only when a connection comes: `requestCert: 1` would ask nobody. */
+const VALUES: Readonly<Record<string, (value: unknown) => boolean>> = {
+  ALPNProtocols: isProtocolList,
+  certificateFor: isFunction,
+  certificates: isObject,
+  checkServerIdentity: isFunction,
+  rejectUnauthorized: isBoolean,
+  requestCert: isBoolean,
+  servername: (value) => typeof value === 'string',
+};
+
+/** Throws UsageError for an option that is not there, and for a value that it does not take. */
 export function requireTlsOptions(options: object, side: 'server' | 'client' | 'context'): void {
   requireOptions(options, side === 'server' ? SERVER : side === 'client' ? CLIENT : CONTEXT);
-  if (!('ALPNProtocols' in options) || options.ALPNProtocols === undefined) return;
-  const protocols = options.ALPNProtocols;
-  const isProtocol = (name: unknown) => {
-    const bytes = typeof name === 'string' || name instanceof Uint8Array ? Buffer.from(name).length : 0;
-    return bytes >= 1 && bytes <= 255;
-  };
-  if (Array.isArray(protocols) && protocols.length > 0 && protocols.every(isProtocol)) return;
-  throw usageError('ENGINE_TLS_OPTION', 'ALPNProtocols: a list of names of 1 to 255 bytes was expected');
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && VALUES[name]?.(value) === false)
+      throw usageError('ENGINE_OPTION', `${name}: ${String(value)}`);
+  }
+}
+
+/** Names of 1 to 255 bytes, or what Node makes of them: each behind its length (RFC 7301 §3.1). */
+function isProtocolList(value: unknown): boolean {
+  if (!Array.isArray(value)) return value instanceof Uint8Array;
+  return value.every((name: unknown) => {
+    if (typeof name !== 'string' && !(name instanceof Uint8Array)) return false;
+    const length = Buffer.byteLength(name);
+    return length > 0 && length <= 255;
+  });
 }

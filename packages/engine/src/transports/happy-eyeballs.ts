@@ -5,6 +5,7 @@
  * answers for both at once. Knows no transport and no clock: sockets and time are given to it.
  */
 import { isIP, type Socket } from 'node:net';
+import { asError } from '../errors.js';
 import { ENGINE_LIMITS } from '../limits.js';
 import type { ResolvedAddress, Resolver } from '../resolver.js';
 
@@ -69,7 +70,7 @@ export function raceToHost(
   };
   resolve(options.resolver, host).then(
     (addresses) => settle(null, addresses),
-    (error) => settle(error, []),
+    (error: unknown) => settle(asError(error), []),
   );
   return {
     cancel() {

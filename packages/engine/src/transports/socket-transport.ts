@@ -215,7 +215,9 @@ export class SocketTransport implements Transport {
 
   /** The race is won. */
   #start(socket: Socket): void {
-    if (!this.#isHeldByProcess) socket.unref();
+    // It was made as things were then.
+    if (this.#isHeldByProcess) socket.ref();
+    else socket.unref();
     if (this.#isPaused) socket.pause();
     this.#listen(socket);
     this.#connected();
