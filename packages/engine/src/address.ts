@@ -16,8 +16,8 @@ export type Address =
   | { readonly path: string };
 
 /**
- * Where a server may listen: an address, the descriptor of a listening socket, or a `net.Server` that listens already and has no
- * listener for its connections.
+ * Where a server may listen: an address, the descriptor of a listening socket, or a `net.Server` that listens already
+ * and has no listener for its connections.
  */
 export type ListenAddress = Address | { readonly fd: number } | NetServer;
 

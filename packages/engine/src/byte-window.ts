@@ -53,7 +53,10 @@ export class ByteWindow {
     else if (!this.#owned) this.#grow(0);
   }
 
-  /** Copies what remains of a borrowed chunk: views of `bytes` may be kept from now on, for nothing there is written again. */
+  /**
+   * Copies what remains of a borrowed chunk: views of `bytes` may be kept from now on, for nothing there is written
+   * again.
+   */
   own(): void {
     if (this.#owned) return;
     const { length } = this;

@@ -1,6 +1,6 @@
 /**
- * DatagramServer: a UDP socket at a known address, which hears everybody (RFC 768). A packet is a message, unless `readDelimiter`
- * is set: then what each sender sends is a stream that SenderBuffers cuts.
+ * DatagramServer: a UDP socket at a known address, which hears everybody (RFC 768). A packet is a message, unless
+ * `readDelimiter` is set: then what each sender sends is a stream that SenderBuffers cuts.
  */
 import { isIP } from 'node:net';
 import type { Address } from './address.js';
@@ -15,14 +15,19 @@ import { requireMilliseconds, requireOptions } from './options.js';
 import { type Sender, SenderBuffers } from './sender-buffers.js';
 
 export interface DatagramServerOptions extends DatagramOptions {
-  /** With a `readDelimiter`: senders whose unfinished pieces are kept; the longest silent one makes room. Default 1024. */
+  /**
+   * With a `readDelimiter`: senders whose unfinished pieces are kept; the longest silent one makes room. Default
+   * 1024.
+   */
   maxSenders?: number | undefined;
   /** How long such a piece waits for its sender's next packet. Default 60,000; Infinity for ever. */
   senderTimeoutMs?: number | undefined;
 }
 
 export interface DatagramListenOptions {
-  /** Lets several sockets listen on one port, as the members of a multicast group on one machine must. Default false. */
+  /**
+   * Lets several sockets listen on one port, as the members of a multicast group on one machine must. Default false.
+   */
   reuseAddress?: boolean | undefined;
   /** Keeps IPv4 out where `::` or a port alone would let it in. Default false. */
   ipv6Only?: boolean | undefined;
@@ -55,13 +60,16 @@ export class DatagramServer extends Datagram {
     return undefined;
   }
   /**
-   * A packet, or a piece of what its sender sends, yours to keep: a Buffer, unless `readDelimiter` gives something else. Declare what
-   * yours gives: `onRead(line: Buffer, remote: DatagramAddress)`.
+   * A packet, or a piece of what its sender sends, yours to keep: a Buffer, unless `readDelimiter` gives something
+   * else. Declare what yours gives: `onRead(line: Buffer, remote: DatagramAddress)`.
    */
   override onRead(_data: unknown, _remote: DatagramAddress): unknown {
     return undefined;
   }
-  /** A piece of a sender's is longer than `bufferSize`; everything unread of that sender is dropped. The default reports it. */
+  /**
+   * A piece of a sender's is longer than `bufferSize`; everything unread of that sender is dropped. The default
+   * reports it.
+   */
   onOverflowError(error: InseamError, _remote: DatagramAddress): unknown {
     this.logger.warn(`${this.constructor.name} dropped a sender's input`, error);
     return undefined;
@@ -79,12 +87,13 @@ export class DatagramServer extends Datagram {
   }
 
   /**
-   * Null, at first, for packets just as they come. Otherwise the packets of each sender are put together as they come and cut as a
-   * Stream's input is, and each piece goes to `onRead`. UDP loses, repeats and reorders packets: this is for senders that are known
-   * not to suffer from it. A delimiter of your own serves all senders and must not remember any.
+   * Null, at first, for packets just as they come. Otherwise the packets of each sender are put together as they come
+   * and cut as a Stream's input is, and each piece goes to `onRead`. UDP loses, repeats and reorders packets: this is
+   * for senders that are known not to suffer from it. A delimiter of your own serves all senders and must not
+   * remember any.
    *
-   * Read anew for every cut, so that setting it inside `onRead` governs what is there already. Throws UsageError for a value that
-   * could not cut.
+   * Read anew for every cut, so that setting it inside `onRead` governs what is there already. Throws UsageError for
+   * a value that could not cut.
    */
   get readDelimiter(): ReadDelimiter {
     return this.#senders.readDelimiter;
@@ -94,7 +103,10 @@ export class DatagramServer extends Datagram {
     this.#cutSoon();
   }
 
-  /** With a `readDelimiter`, the longest piece in bytes, 64 KiB at first. A number or a Struct raises it to its own size. */
+  /**
+   * With a `readDelimiter`, the longest piece in bytes, 64 KiB at first. A number or a Struct raises it to its own
+   * size.
+   */
   get bufferSize(): number {
     return this.#senders.bufferSize;
   }
@@ -105,10 +117,11 @@ export class DatagramServer extends Datagram {
   // Listening -----------------------------------------------------------------------------------------------
 
   /**
-   * Binds to `address` and resolves to the server: a port alone is every address of both families, or of IPv4 where there is no
-   * other; a name stands for its first address. Rejects with UsageError for a bad address or option and once there is a socket, as
-   * there is after a `write`; with TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where the address is not to
-   * be had: then it may be called again, and what was written meanwhile goes to `onWriteError`, once.
+   * Binds to `address` and resolves to the server: a port alone is every address of both families, or of IPv4 where
+   * there is no other; a name stands for its first address. Rejects with UsageError for a bad address or option and
+   * once there is a socket, as there is after a `write`; with TransportError (`ENGINE_LISTEN_FAILED`, the system's
+   * error as its cause) where the address is not to be had: then it may be called again, and what was written
+   * meanwhile goes to `onWriteError`, once.
    */
   async listen(address: Address, options: DatagramListenOptions = {}): Promise<this> {
     const { host, port } = toHostAddress(address);
@@ -118,9 +131,10 @@ export class DatagramServer extends Datagram {
   }
 
   /**
-   * Joins a multicast group on one of this machine's interfaces, named by its address for IPv4 and as `::%eth0` for IPv6; the
-   * system chooses one by default. Throws UsageError for what is no group and before `onListen`, and TransportError
-   * (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where the system refuses, as it does the second time.
+   * Joins a multicast group on one of this machine's interfaces, named by its address for IPv4 and as `::%eth0` for
+   * IPv6; the system chooses one by default. Throws UsageError for what is no group and before `onListen`, and
+   * TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where the system refuses, as it does the
+   * second time.
    */
   join(group: string, networkInterface?: string): void {
     this.#changeMembership('join', group, networkInterface);

@@ -1,9 +1,9 @@
 /**
  * Datagram: a UDP socket that sends packets and gets answers, and what DatagramServer is built on (RFC 768).
  *
- * States: idle → opening → open → closing → closed, changed in this file only. What waits to be sent is DatagramOutput's, the
- * system's part DatagramSocket's. The file is longer than 300 lines because a third of it is contract, and because opening, sending
- * and closing all turn on that one state.
+ * States: idle → opening → open → closing → closed, changed in this file only. What waits to be sent is
+ * DatagramOutput's, the system's part DatagramSocket's. The file is longer than 300 lines because a third of it is
+ * contract, and because opening, sending and closing all turn on that one state.
  */
 import { isIP } from 'node:net';
 import type { Address } from './address.js';
@@ -104,7 +104,10 @@ export class Datagram extends DatagramHandlers {
     return this.#output.pendingBytes;
   }
 
-  /** Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. Up to two seconds late. */
+  /**
+   * Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. Up to two
+   * seconds late.
+   */
   get idleTimeoutMs(): number {
     return this.#timeouts.idleMs;
   }
@@ -125,9 +128,9 @@ export class Datagram extends DatagramHandlers {
   // Opening -------------------------------------------------------------------------------------------------
 
   /**
-   * Fixes the peer: only it is heard, and `write` needs no address. A name stands for its first address, a port alone for
-   * 127.0.0.1. `onConnect` follows, which says nothing of the peer, or `onConnectError` and `onClose`. Throws UsageError for a bad
-   * address, and once there is a socket.
+   * Fixes the peer: only it is heard, and `write` needs no address. A name stands for its first address, a port alone
+   * for 127.0.0.1. `onConnect` follows, which says nothing of the peer, or `onConnectError` and `onClose`. Throws
+   * UsageError for a bad address, and once there is a socket.
    */
   connect(address: Address): this {
     const target = toTarget(address);
@@ -146,12 +149,13 @@ export class Datagram extends DatagramHandlers {
   // Writing -------------------------------------------------------------------------------------------------
 
   /**
-   * Sends one packet, which may be empty: text (as UTF-8) or bytes (which must not change until they are sent). It goes to `remote`,
-   * a name by the first of its addresses within reach, or to the peer of `connect`. The first one decides the socket's family; one of
-   * IPv6 reaches IPv4 addresses, too. Packets to one address leave in order.
+   * Sends one packet, which may be empty: text (as UTF-8) or bytes (which must not change until they are sent). It
+   * goes to `remote`, a name by the first of its addresses within reach, or to the peer of `connect`. The first one
+   * decides the socket's family; one of IPv6 reaches IPv4 addresses, too. Packets to one address leave in order.
    *
-   * Answers false when 64 KiB or more are waiting: then hold back until `onWrite` or `drained()`; and when a failure has closed the
-   * socket. Throws UsageError without an address, for a bad one or one beside the peer's, for bad data, and after `close()`.
+   * Answers false when 64 KiB or more are waiting: then hold back until `onWrite` or `drained()`; and when a failure
+   * has closed the socket. Throws UsageError without an address, for a bad one or one beside the peer's, for bad
+   * data, and after `close()`.
    */
   write(data: string | Uint8Array, remote?: Address): boolean {
     if (this.closed) return this.#refuseWrite();
@@ -170,8 +174,8 @@ export class Datagram extends DatagramHandlers {
   // Closing -------------------------------------------------------------------------------------------------
 
   /**
-   * Closes. What is written is sent first, unless `flush` is false or none of it leaves for a minute; nothing is read meanwhile.
-   * `onClose` follows. Idempotent.
+   * Closes. What is written is sent first, unless `flush` is false or none of it leaves for a minute; nothing is read
+   * meanwhile. `onClose` follows. Idempotent.
    */
   close(flush = true): void {
     if (this.#state === 'closed') return;

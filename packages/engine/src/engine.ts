@@ -15,14 +15,19 @@ import { Resolver } from './resolver.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
 import type { DialParts } from './transports/socket-transport.js';
 
-/** A TimerHandle cancels its timer when called, by `cancel()`, or at the end of a `using` block. Cancelling twice is fine. */
+/**
+ * A TimerHandle cancels its timer when called, by `cancel()`, or at the end of a `using` block. Cancelling twice is
+ * fine.
+ */
 export interface TimerHandle extends Disposable {
   (): void;
   cancel(): void;
 }
 
 export interface StopOptions {
-  /** How long to wait for work in flight before the rest is closed, in milliseconds; 0 for not at all. Default 10,000. */
+  /**
+   * How long to wait for work in flight before the rest is closed, in milliseconds; 0 for not at all. Default 10,000.
+   */
   stopTimeoutMs?: number | undefined;
 }
 
@@ -78,7 +83,9 @@ export class Engine {
   #unflushed: Flushable[] = [];
   #started: { promise: Promise<void>; resolve: () => void; hold: NodeJS.Timeout } | null = null;
   #stopping: { promise: Promise<void>; resolve: () => void } | null = null;
-  /** What the end of `stopTimeoutMs` found open. What is opened later, by a client that reconnects, is not waited for. */
+  /**
+   * What the end of `stopTimeoutMs` found open. What is opened later, by a client that reconnects, is not waited for.
+   */
   #overdue: Set<Channel> | null = null;
 
   /** An engine of its own, apart from `Engine.instance()`; `parts` supplies its Clock and Logger. */
@@ -137,8 +144,9 @@ export class Engine {
   }
 
   /**
-   * The one hook for errors of user code: what a handler or a timer throws, or its promise rejects with. Assign or override it;
-   * the default tells the logger. `message` says where; `channel` is null for a timer. Nothing else happens: the channel stays open.
+   * The one hook for errors of user code: what a handler or a timer throws, or its promise rejects with. Assign or
+   * override it; the default tells the logger. `message` says where; `channel` is null for a timer. Nothing else
+   * happens: the channel stays open.
    */
   onError(error: unknown, message: string, channel: Channel | null): void {
     (channel ?? this).logger.error(message, error);
@@ -255,8 +263,8 @@ export class Engine {
   }
 
   /**
-   * For channels: calls `channel.checkTimeouts` from time to time until it is removed, at least four times in `shortestMs`. One sweep
-   * serves all of them, so a timeout costs no timer.
+   * For channels: calls `channel.checkTimeouts` from time to time until it is removed, at least four times in
+   * `shortestMs`. One sweep serves all of them, so a timeout costs no timer.
    */
   watch(channel: Channel, shortestMs: number): void {
     this.#watched.add(channel);

@@ -6,13 +6,13 @@ export const ENGINE_LIMITS = Object.freeze({
   /** Bytes kept for a delimiter that has not come. 64 KiB, as in Pants; a number delimiter raises it to itself. */
   bufferSize: 65_536,
   /**
-   * The same for a RegExp that can match text of any length, unless `bufferSize` is set: such a pattern is searched from the start again with
-   * every chunk, and the time that a peer can cost grows with the square.
+   * The same for a RegExp that can match text of any length, unless `bufferSize` is set: such a pattern is searched
+   * from the start again with every chunk, and the time that a peer can cost grows with the square.
    */
   regExpBufferSize: 8_192,
   /**
-   * Bytes queued for the peer at which `write` answers false, and the most handed to the system at once. The low water mark, at
-   * which `drained()` resolves, is a quarter of it.
+   * Bytes queued for the peer at which `write` answers false, and the most handed to the system at once. The low
+   * water mark, at which `drained()` resolves, is a quarter of it.
    */
   highWaterMark: 65_536,
   /** How long `connect` may take, name, connection and TLS handshake together, also of an accepted connection. 30 s. */

@@ -1,7 +1,9 @@
 /**
- * What the senders of datagrams have begun and not finished, each in a buffer of its own. Pure: no socket and no clock.
+ * What the senders of datagrams have begun and not finished, each in a buffer of its own. Pure: no socket and no
+ * clock.
  *
- * A sender is kept only while it has an unfinished piece, so that memory is bounded by `maxSenders` pieces of `bufferSize` bytes.
+ * A sender is kept only while it has an unfinished piece, so that memory is bounded by `maxSenders` pieces of
+ * `bufferSize` bytes.
  */
 import { OVERFLOW, ReadBuffer } from './delimiters/read-buffer.js';
 import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from './delimiters/read-delimiter.js';
@@ -84,8 +86,8 @@ export class SenderBuffers {
   }
 
   /**
-   * The next piece of `sender`; or NEED_MORE; or OVERFLOW, when it is longer than it may be. On that, and on what a Cutter throws,
-   * everything from that sender is dropped: where its next piece begins is not known.
+   * The next piece of `sender`; or NEED_MORE; or OVERFLOW, when it is longer than it may be. On that, and on what a
+   * Cutter throws, everything from that sender is dropped: where its next piece begins is not known.
    */
   cut(sender: Sender): unknown {
     if (sender.generation !== this.#generation) this.#renew(sender);
@@ -103,7 +105,10 @@ export class SenderBuffers {
     return piece;
   }
 
-  /** Gives `sender` back. With an unfinished piece it is kept, and whoever was silent longest is dropped for it if need be. */
+  /**
+   * Gives `sender` back. With an unfinished piece it is kept, and whoever was silent longest is dropped for it if
+   * need be.
+   */
   settle(sender: Sender): void {
     sender.input.retain();
     if (sender.input.length === 0) {

@@ -37,8 +37,9 @@ export interface ServerOptions<S extends Stream = Stream> {
   /** How long a PROXY header and a TLS handshake may take before `onConnect`. Default 30,000; Infinity for no limit. */
   connectTimeoutMs?: number | undefined;
   /**
-   * The proxies that say whose connection it is by a PROXY protocol header, version 1 or 2: addresses, CIDR ranges, 'loopback',
-   * 'linklocal', 'uniquelocal', 'unix'. A header is demanded from them, and read from nobody else. Default: none.
+   * The proxies that say whose connection it is by a PROXY protocol header, version 1 or 2: addresses, CIDR ranges,
+   * 'loopback', 'linklocal', 'uniquelocal', 'unix'. A header is demanded from them, and read from nobody else.
+   * Default: none.
    */
   proxyProtocol?: readonly string[] | undefined;
 }
@@ -108,7 +109,10 @@ export class Server<S extends Stream = Stream> extends Channel {
     return this.#tls !== null;
   }
 
-  /** Where the server listens, with the port that the system chose for port 0; null when it does not listen. Of several addresses, the first. */
+  /**
+   * Where the server listens, with the port that the system chose for port 0; null when it does not listen. Of
+   * several addresses, the first.
+   */
   get localAddress(): StreamAddress | null {
     return this.#listeners[0]?.address ?? null;
   }
@@ -130,8 +134,9 @@ export class Server<S extends Stream = Stream> extends Channel {
   }
 
   /**
-   * Speaks TLS on every connection that comes from now on: `onConnect` waits for the handshake. Called again, before or while the server listens,
-   * it sets new certificates; connections that stand keep theirs. Throws UsageError for options that cannot work.
+   * Speaks TLS on every connection that comes from now on: `onConnect` waits for the handshake. Called again, before
+   * or while the server listens, it sets new certificates; connections that stand keep theirs. Throws UsageError for
+   * options that cannot work.
    */
   startTls(options: TlsServerOptions): this {
     acceptorOf(options);
@@ -140,9 +145,10 @@ export class Server<S extends Stream = Stream> extends Channel {
   }
 
   /**
-   * Listens on `address` and resolves to the server: a port on every address of both families, a host name on each of its addresses,
-   * a path, where a leftover file that nobody answers on is replaced. Rejects with UsageError for a bad address or a second call,
-   * with TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where that is not to be had.
+   * Listens on `address` and resolves to the server: a port on every address of both families, a host name on each of
+   * its addresses, a path, where a leftover file that nobody answers on is replaced. Rejects with UsageError for a
+   * bad address or a second call, with TransportError (`ENGINE_LISTEN_FAILED`, the system's error as its cause) where
+   * that is not to be had.
    */
   async listen(address: ListenAddress, options: ListenOptions = {}): Promise<this> {
     const parsed = parseListenAddress(address);
@@ -266,7 +272,10 @@ export class Server<S extends Stream = Stream> extends Channel {
   }
 }
 
-/** An address that a name has and this machine lacks, as ::1 where there is no IPv6, does not matter beside one that works. */
+/**
+ * An address that a name has and this machine lacks, as ::1 where there is no IPv6, does not matter beside one that
+ * works.
+ */
 const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 /** Listens on one port of every host, the first one's where the system chooses it. All or none. */

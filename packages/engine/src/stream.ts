@@ -1,8 +1,9 @@
 /**
  * Stream: one connection, accepted or dialled, and the class that protocols subclass.
  *
- * This page is what users see; the work is done in `stream/`, by what was read (StreamInput), what is to be sent (StreamOutput), and the
- * state that both depend on (StreamLife). It is longer than 300 lines because every member stands here with its contract, and with little else.
+ * This page is what users see; the work is done in `stream/`, by what was read (StreamInput), what is to be sent
+ * (StreamOutput), and the state that both depend on (StreamLife). It is longer than 300 lines because every member
+ * stands here with its contract, and with little else.
  */
 import { type Address, parseAddress } from './address.js';
 import { isThenable } from './channel.js';
@@ -39,7 +40,9 @@ export interface StreamOptions {
 }
 
 export interface ConnectOptions {
-  /** How long connecting may take, name, connection and TLS handshake together. Default 30,000; Infinity for no limit. */
+  /**
+   * How long connecting may take, name, connection and TLS handshake together. Default 30,000; Infinity for no limit.
+   */
   connectTimeoutMs?: number | undefined;
   /** Gives up connecting when it is aborted; afterwards it has no effect. */
   signal?: AbortSignal | undefined;
@@ -106,7 +109,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   get localAddress(): StreamAddress | null {
     return this.#life.transport?.localAddress ?? null;
   }
-  /** What TLS has agreed on: protocol, cipher, ALPN, names, the peer's certificate. Null without TLS, and until `onTlsHandshake`. */
+  /**
+   * What TLS has agreed on: protocol, cipher, ALPN, names, the peer's certificate. Null without TLS, and until
+   * `onTlsHandshake`.
+   */
   get tls(): TlsSession | null {
     return this.#life.transport?.tls ?? null;
   }
@@ -122,7 +128,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   override get bytesWritten(): number {
     return this.#output.total;
   }
-  /** Bytes written, and those of files, that the system has not taken. Text counts by its characters until it is on its way. */
+  /**
+   * Bytes written, and those of files, that the system has not taken. Text counts by its characters until it is on
+   * its way.
+   */
   get pendingBytes(): number {
     return this.#output.pendingBytes;
   }
@@ -148,8 +157,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * The longest piece in bytes. Until it is set, 64 KiB, or 8 KiB for a RegExp with repetition or lookaround. A number or a Struct as
-   * delimiter raises it to its own size.
+   * The longest piece in bytes. Until it is set, 64 KiB, or 8 KiB for a RegExp with repetition or lookaround. A
+   * number or a Struct as delimiter raises it to its own size.
    */
   get bufferSize(): number {
     return this.#input.bufferSize;
@@ -168,7 +177,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#output.highWaterMark = bytes;
   }
 
-  /** Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. At most two seconds late. */
+  /**
+   * Calls `onTimeout` when nothing came or went for so many milliseconds; Infinity, at first, is never. At most two
+   * seconds late.
+   */
   get idleTimeoutMs(): number {
     return this.#life.hasTimeouts ? this.#life.timeouts.idleMs : Number.POSITIVE_INFINITY;
   }
@@ -187,8 +199,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * The same for what the peer takes, while something waits to be sent. What it takes is seen in steps of up to 64 KiB, so a slow reader
-   * needs a timeout that is longer than it takes for that much.
+   * The same for what the peer takes, while something waits to be sent. What it takes is seen in steps of up to 64
+   * KiB, so a slow reader needs a timeout that is longer than it takes for that much.
    */
   get writeTimeoutMs(): number {
     return this.#life.hasTimeouts ? this.#life.timeouts.writeMs : Number.POSITIVE_INFINITY;
@@ -201,8 +213,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   // Opening -------------------------------------------------------------------------------------------------
 
   /**
-   * Dials `address`, a host by all its addresses (RFC 8305). `onConnect` follows, or `onConnectError` and `onClose`. Throws
-   * UsageError for a bad address or option and for a second call.
+   * Dials `address`, a host by all its addresses (RFC 8305). `onConnect` follows, or `onConnectError` and `onClose`.
+   * Throws UsageError for a bad address or option and for a second call.
    */
   connect(address: Address, options: ConnectOptions = {}): this {
     const parsed = parseAddress(address);
@@ -221,8 +233,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed before. What comes then waits
-   * for the loop, `read` or assigned `onRead` that is to get it.
+   * Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed
+   * before. What comes then waits for the loop, `read` or assigned `onRead` that is to get it.
    */
   opened(): Promise<this> {
     this.#input.holdUntilHeard();
@@ -243,9 +255,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * Goes on in TLS: as the server on an accepted stream, as the client on one that dials. Before the connection stands, `onConnect`
-   * waits for the handshake; on an open stream TLS begins behind everything written so far, and what is written or comes meanwhile is part
-   * of it. `onTlsHandshake` follows, or `onTlsHandshakeError` and `onClose`. Throws UsageError for options that cannot work, and for a second call.
+   * Goes on in TLS: as the server on an accepted stream, as the client on one that dials. Before the connection
+   * stands, `onConnect` waits for the handshake; on an open stream TLS begins behind everything written so far, and
+   * what is written or comes meanwhile is part of it. `onTlsHandshake` follows, or `onTlsHandshakeError` and
+   * `onClose`. Throws UsageError for options that cannot work, and for a second call.
    *
    * A server's options are prepared once for each object: keep it, and take a new one for new certificates.
    */
@@ -271,8 +284,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /**
    * Sends text (as UTF-8) or bytes (which must not change until they are sent). It leaves with everything else
-   * written in the same turn. Answers false when `highWaterMark` bytes or more are waiting: then hold back until `onWrite` or
-   * `drained()`. In `onRead`, the next piece waits for that by itself, so that a peer that takes no answers cannot ask for more. Nothing is sent to a peer that has gone. Throws UsageError before onConnect and after end() or close().
+   * written in the same turn. Answers false when `highWaterMark` bytes or more are waiting: then hold back until
+   * `onWrite` or `drained()`. In `onRead`, the next piece waits for that by itself, so that a peer that takes no
+   * answers cannot ask for more. Nothing is sent to a peer that has gone. Throws UsageError before onConnect and
+   * after end() or close().
    */
   write(data: string | Uint8Array): boolean {
     if (!this.#life.mayWrite()) return false;
@@ -289,7 +304,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return this.#planFlush();
   }
 
-  /** Packs `values` by the Struct or NetStruct that is the first of them, or else the read delimiter, and sends them. */
+  /**
+   * Packs `values` by the Struct or NetStruct that is the first of them, or else the read delimiter, and sends them.
+   */
   writePacked(...values: (PackValue | Struct | NetStruct)[]): boolean {
     const [first] = values;
     const hasFormat = first instanceof Struct || first instanceof NetStruct;
@@ -299,9 +316,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * Sends a file in its place among what is written: a path, opened when its turn comes, or a FileHandle or descriptor, which stays yours
-   * and must be open until the promise settles. Resolves when it has been read to its end; rejects, and calls `onWriteError`, when it could not
-   * be, and rejects when the stream closes before. A rejection need not be handled. Throws UsageError as `write` does.
+   * Sends a file in its place among what is written: a path, opened when its turn comes, or a FileHandle or
+   * descriptor, which stays yours and must be open until the promise settles. Resolves when it has been read to its
+   * end; rejects, and calls `onWriteError`, when it could not be, and rejects when the stream closes before. A
+   * rejection need not be handled. Throws UsageError as `write` does.
    */
   writeFile(file: FileInput, range: FileRange = {}): Promise<void> {
     requireOptions(range, ['offset', 'length']);
@@ -326,7 +344,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#life.flush();
   }
 
-  /** Resolves when no more than a quarter of `highWaterMark` waits to be sent, at once below the whole; or when the stream is closed. */
+  /**
+   * Resolves when no more than a quarter of `highWaterMark` waits to be sent, at once below the whole; or when the
+   * stream is closed.
+   */
   drained(): Promise<void> {
     return this.connected ? this.#output.drained() : Promise.resolve();
   }
@@ -344,9 +365,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * The next piece, instead of `onRead`: a dialogue as a sequence. `delimiter`, where it is given, is set first. One at a time; between two
-   * calls nothing is read, and the peer waits. Rejects with the reason when the stream is closed, with TransportError
-   * (`ENGINE_ENDED`) when the peer has finished; then `onEnd` follows. What rejects an async handler in this way is not reported.
+   * The next piece, instead of `onRead`: a dialogue as a sequence. `delimiter`, where it is given, is set first. One
+   * at a time; between two calls nothing is read, and the peer waits. Rejects with the reason when the stream is
+   * closed, with TransportError (`ENGINE_ENDED`) when the peer has finished; then `onEnd` follows. What rejects an
+   * async handler in this way is not reported.
    */
   async read<T = Buffer>(delimiter?: ReadDelimiter): Promise<T> {
     this.#reader ??= this.pieces();
@@ -357,9 +379,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * The pieces as an async iterable, instead of `onRead`: `for await (const line of stream)`. One is cut for each turn of the loop, so `readDelimiter` may
-   * change in it, and the peer waits for a slow one. The loop ends when the peer has finished (`onEnd` follows) or the stream is closed in good order,
-   * and throws the reason of any other end. Leaving it early closes the stream. Throws UsageError while another loop is at work.
+   * The pieces as an async iterable, instead of `onRead`: `for await (const line of stream)`. One is cut for each
+   * turn of the loop, so `readDelimiter` may change in it, and the peer waits for a slow one. The loop ends when the
+   * peer has finished (`onEnd` follows) or the stream is closed in good order, and throws the reason of any other
+   * end. Leaving it early closes the stream. Throws UsageError while another loop is at work.
    */
   pieces<T = Buffer>(): AsyncIterableIterator<T, undefined> {
     const input = this.#input;
@@ -408,7 +431,10 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   // Closing -------------------------------------------------------------------------------------------------
 
-  /** Half-closes: what is written is sent, then our side is shut. Reading goes on until the peer shuts its own. Idempotent. */
+  /**
+   * Half-closes: what is written is sent, then our side is shut. Reading goes on until the peer shuts its own.
+   * Idempotent.
+   */
   end(): void {
     this.#life.end();
   }
@@ -422,7 +448,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     this.#life.close(flush, true);
   }
 
-  /** Closes at once; `reason` goes to `onClose`, and with one the peer gets a reset where there is such a thing (TCP). */
+  /**
+   * Closes at once; `reason` goes to `onClose`, and with one the peer gets a reset where there is such a thing (TCP).
+   */
   abort(reason: InseamError | null = null): void {
     this.#life.abort(reason, true);
   }

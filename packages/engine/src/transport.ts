@@ -47,8 +47,9 @@ export interface Transport {
   cork(): void;
   uncork(): void;
   /**
-   * Goes on in TLS, beginning with `leftover`, which was read already. Called when `pendingBytes` is 0; nothing is written until `onSecure`
-   * has been told, and `onClose` says that the handshake failed. Throws UsageError (`ENGINE_TLS_TRANSPORT`) where there is no TLS.
+   * Goes on in TLS, beginning with `leftover`, which was read already. Called when `pendingBytes` is 0; nothing is
+   * written until `onSecure` has been told, and `onClose` says that the handshake failed. Throws UsageError
+   * (`ENGINE_TLS_TRANSPORT`) where there is no TLS.
    */
   startTls(handshake: TlsHandshake, leftover: Buffer): void;
   /** Stops and restarts `onChunk`. A paused transport lets the peer feel it. */

@@ -22,16 +22,16 @@ export abstract class DatagramHandlers extends Channel {
     return undefined;
   }
   /**
-   * Receiving has failed once (`ENGINE_RECEIVE_FAILED`), as it does after a peer has refused a packet; `remote` is known where a
-   * sender's input could not be cut. The default reports it; the socket stays open.
+   * Receiving has failed once (`ENGINE_RECEIVE_FAILED`), as it does after a peer has refused a packet; `remote` is
+   * known where a sender's input could not be cut. The default reports it; the socket stays open.
    */
   onReadError(error: InseamError, _remote: DatagramAddress | null): unknown {
     this.logger.warn(`${this.constructor.name} could not read`, error);
     return undefined;
   }
   /**
-   * One packet was not sent (`ENGINE_SEND_FAILED`); `remote` is null for the peer of `connect` and for a name without an address. The
-   * default reports it; the socket stays open.
+   * One packet was not sent (`ENGINE_SEND_FAILED`); `remote` is null for the peer of `connect` and for a name without
+   * an address. The default reports it; the socket stays open.
    */
   onWriteError(error: InseamError, _remote: DatagramAddress | null): unknown {
     this.logger.warn(`${this.constructor.name} could not send`, error);

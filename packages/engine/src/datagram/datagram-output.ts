@@ -1,6 +1,6 @@
 /**
- * What a datagram socket still has to send, packet by packet: for want of a socket, of the address of a name, or of room in the
- * system. A name holds up the packets to it and no others.
+ * What a datagram socket still has to send, packet by packet: for want of a socket, of the address of a name, or of
+ * room in the system. A name holds up the packets to it and no others.
  */
 import { ENGINE_LIMITS } from '../limits.js';
 import type { Resolver } from '../resolver.js';

@@ -12,8 +12,9 @@ export interface Cut<T> {
 /** A delimiter of your own: any object with `cut`. */
 export interface Cutter<T = unknown> {
   /**
-   * Looks for one piece at the start of `buffer`, which is never empty: everything unread so far, from the same byte on until a piece is
-   * found there. Views of it may be kept. Answers NEED_MORE while the piece is incomplete; what it throws goes to `onReadError`.
+   * Looks for one piece at the start of `buffer`, which is never empty: everything unread so far, from the same byte
+   * on until a piece is found there. Views of it may be kept. Answers NEED_MORE while the piece is incomplete; what
+   * it throws goes to `onReadError`.
    */
   cut(buffer: Buffer): Cut<T> | typeof NEED_MORE;
   /** The fewest bytes that a piece takes, where that is known: `bufferSize` is raised to it. */

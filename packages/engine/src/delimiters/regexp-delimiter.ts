@@ -1,8 +1,10 @@
 /**
- * A regular expression as a read delimiter. Bytes are matched as latin1, one character each, so that places in the text are places
- * in the buffer. Without the `y` flag the text before a match is cut, with it the match at the start is the piece.
+ * A regular expression as a read delimiter. Bytes are matched as latin1, one character each, so that places in the
+ * text are places in the buffer. Without the `y` flag the text before a match is cut, with it the match at the start
+ * is the piece.
  *
- * A match counts as soon as it is there: `/\n+/` may be cut after its first newline if the second is still on its way.
+ * A match counts as soon as it is there: `/\n+/` may be cut after its first newline if the second is still on its
+ * way.
  */
 import { NEED_MORE } from '../byte-window.js';
 import { usageError } from '../errors.js';
@@ -10,7 +12,10 @@ import type { Cut, Cutter } from './read-delimiter.js';
 
 type Piece = Cut<Buffer | RegExpExecArray>;
 
-/** Every character there is, twice, and line ends: a pattern with an empty match has one here, unless it looks for longer text. */
+/**
+ * Every character there is, twice, and line ends: a pattern with an empty match has one here, unless it looks for
+ * longer text.
+ */
 const EVERY_CHARACTER = `${String.fromCharCode(...Array(256).keys()).repeat(2)}\r\n\r\n`;
 
 /** Such patterns match no more characters than they have themselves, and look at nothing around the match. */

@@ -148,7 +148,10 @@ function parseBinary(buffer: Buffer): ProxyHeader | typeof NEED_MORE {
   return { length, ...readAddresses(buffer.subarray(PREFIX_BYTES, tlvsAt)) };
 }
 
-/** §2.2: what is unassigned is refused. False where the family or the protocol is unspecified: then nothing can be read. */
+/**
+ * §2.2: what is unassigned is refused. False where the family or the protocol is unspecified: then nothing can be
+ * read.
+ */
 function checkFamily(family: number): boolean {
   const protocol = family & 0x0f;
   if (family >> 4 >= ADDRESS_BYTES.length || protocol > DGRAM) {

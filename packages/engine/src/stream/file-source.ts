@@ -1,6 +1,6 @@
 /**
- * A file on its way through a stream's write queue: opened when its turn comes, read piece by piece, and closed if it was
- * named by a path. A FileHandle or descriptor stays its owner's.
+ * A file on its way through a stream's write queue: opened when its turn comes, read piece by piece, and closed if it
+ * was named by a path. A FileHandle or descriptor stays its owner's.
  */
 import { constants, fstat, read, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -40,8 +40,8 @@ export class FileSource implements Waypoint {
   #left: number | null;
 
   /**
-   * `settle` is called once, when the file has been read or is given up. Throws UsageError for anything but a file and a
-   * range.
+   * `settle` is called once, when the file has been read or is given up. Throws UsageError for anything but a file
+   * and a range.
    */
   constructor(file: FileInput, { offset = 0, length }: FileRange, settle: (error: Error | null) => void) {
     const isFile =

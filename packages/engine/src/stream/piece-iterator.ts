@@ -1,6 +1,6 @@
 /**
- * A stream's pieces as an async iterable: one is cut for each `next()`, so that a delimiter set between two of them governs the
- * second, and a slow loop makes the peer wait.
+ * A stream's pieces as an async iterable: one is cut for each `next()`, so that a delimiter set between two of them
+ * governs the second, and a slow loop makes the peer wait.
  */
 import type { InseamError } from '../errors.js';
 

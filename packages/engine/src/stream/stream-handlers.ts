@@ -1,4 +1,7 @@
-/** What a Stream tells: the handlers that a protocol overrides, in the order in which they may come. Each may be async. */
+/**
+ * What a Stream tells: the handlers that a protocol overrides, in the order in which they may come. Each may be
+ * async.
+ */
 import { Channel } from '../channel.js';
 import type { InseamError } from '../errors.js';
 
@@ -12,8 +15,8 @@ export abstract class StreamHandlers extends Channel {
     return undefined;
   }
   /**
-   * A piece of input, cut by `readDelimiter`: a Buffer, yours to keep, unless the delimiter gives something else. Declare what yours
-   * gives: `onRead(line: Buffer)`, `onRead([id, name]: [number, Buffer])`.
+   * A piece of input, cut by `readDelimiter`: a Buffer, yours to keep, unless the delimiter gives something else.
+   * Declare what yours gives: `onRead(line: Buffer)`, `onRead([id, name]: [number, Buffer])`.
    */
   onRead(_data: unknown): unknown {
     return undefined;
@@ -22,12 +25,15 @@ export abstract class StreamHandlers extends Channel {
   onWrite(): unknown {
     return undefined;
   }
-  /** The peer has finished sending; with `bufferedBytes` above 0, in the middle of a piece. The default answers by closing. */
+  /**
+   * The peer has finished sending; with `bufferedBytes` above 0, in the middle of a piece. The default answers by
+   * closing.
+   */
   abstract onEnd(): unknown;
 
   /**
-   * The connection could not be made, for whatever reason and exactly once; `onClose` follows. Of an accepted one it is what
-   * comes first that failed: its PROXY header or its TLS handshake. The default reports it.
+   * The connection could not be made, for whatever reason and exactly once; `onClose` follows. Of an accepted one it
+   * is what comes first that failed: its PROXY header or its TLS handshake. The default reports it.
    */
   onConnectError(error: InseamError): unknown {
     this.logger.warn(`${this.constructor.name} could not connect`, error);
@@ -38,8 +44,8 @@ export abstract class StreamHandlers extends Channel {
     return this.hasConnected ? this.onError(error) : this.onConnectError(error);
   }
   /**
-   * A piece is longer than `bufferSize`. The default reports it and closes at once. A stream left open reads on once `bufferSize` or
-   * `readDelimiter` has been set.
+   * A piece is longer than `bufferSize`. The default reports it and closes at once. A stream left open reads on once
+   * `bufferSize` or `readDelimiter` has been set.
    */
   onOverflowError(error: InseamError): unknown {
     return this.onError(error);
@@ -48,11 +54,17 @@ export abstract class StreamHandlers extends Channel {
   onReadError(error: InseamError): unknown {
     return this.onError(error);
   }
-  /** A file could not be sent, or not to its end. The default reports it and closes at once; else the queue goes on behind it. */
+  /**
+   * A file could not be sent, or not to its end. The default reports it and closes at once; else the queue goes on
+   * behind it.
+   */
   onWriteError(error: InseamError): unknown {
     return this.onError(error);
   }
-  /** `idleTimeoutMs`, `readTimeoutMs` or `writeTimeoutMs` has passed: `error.code` says which. The default closes, at once if the peer takes nothing. */
+  /**
+   * `idleTimeoutMs`, `readTimeoutMs` or `writeTimeoutMs` has passed: `error.code` says which. The default closes, at
+   * once if the peer takes nothing.
+   */
   abstract onTimeout(error: InseamError): unknown;
 
   /** Whether `onConnect` has been called. */

@@ -1,6 +1,6 @@
 /**
- * What a stream has read: cut into pieces, and handed on when it may be. Everything that can hold reading back stands here: the
- * user's pause, a protocol's own, a TLS handshake, a loop that is not asking, a piece that is too long.
+ * What a stream has read: cut into pieces, and handed on when it may be. Everything that can hold reading back stands
+ * here: the user's pause, a protocol's own, a TLS handshake, a loop that is not asking, a piece that is too long.
  */
 import { NEED_MORE } from '../byte-window.js';
 import { OVERFLOW, ReadBuffer } from '../delimiters/read-buffer.js';
@@ -20,7 +20,10 @@ export interface InputSink {
   onPiece(piece: unknown): void;
   onOverflow(): void;
   onCutError(error: unknown): void;
-  /** The peer has finished, and everything before that has been handed on; `isLoop` when to a loop, which has been told. */
+  /**
+   * The peer has finished, and everything before that has been handed on; `isLoop` when to a loop, which has been
+   * told.
+   */
   onInputEnd(isLoop: boolean): void;
   /** Calls `StreamInput.readOn` in the next turn. */
   readSoon(): void;

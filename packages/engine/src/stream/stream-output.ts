@@ -1,6 +1,6 @@
 /**
- * What a stream still has to send, and its way to the transport: bytes, files and moments in one order. At most 64 KiB are
- * handed to the system at once, so a slow peer costs what was written and nothing more.
+ * What a stream still has to send, and its way to the transport: bytes, files and moments in one order. At most 64
+ * KiB are handed to the system at once, so a slow peer costs what was written and nothing more.
  */
 import { ENGINE_LIMITS } from '../limits.js';
 import type { Transport } from '../transport.js';
@@ -93,7 +93,9 @@ export class StreamOutput {
     this.#queue.pushWaypoint(file);
   }
 
-  /** Calls `reached` once everything written before is with the system; nothing after it leaves until it has returned. */
+  /**
+   * Calls `reached` once everything written before is with the system; nothing after it leaves until it has returned.
+   */
   pushMoment(reached: () => void): void {
     const moment: Moment = { kind: 'moment', reached };
     this.#queue.pushWaypoint(moment);

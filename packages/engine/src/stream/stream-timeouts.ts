@@ -1,11 +1,14 @@
 /**
- * Decides when a stream has waited too long. It is asked from time to time and keeps since when things have stood still, so that
- * nothing is noted for a chunk or a write, and no stream has a timer. No clock.
+ * Decides when a stream has waited too long. It is asked from time to time and keeps since when things have stood
+ * still, so that nothing is noted for a chunk or a write, and no stream has a timer. No clock.
  */
 import type { EngineErrorCode } from '../errors.js';
 import { ENGINE_LIMITS } from '../limits.js';
 
-/** What a stream is at: a connection or handshake being made, open, sending its last bytes, or awaiting the peer's end. */
+/**
+ * What a stream is at: a connection or handshake being made, open, sending its last bytes, or awaiting the peer's
+ * end.
+ */
 export type WaitingPhase = 'connecting' | 'open' | 'sending' | 'lingering';
 
 /** What has moved so far, in bytes, and what the stream is at. */

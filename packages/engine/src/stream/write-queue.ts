@@ -3,7 +3,10 @@
  * writes leave as one; large pieces are handed out in slices, so that a slow reader costs one slice of copies.
  */
 
-/** What stands between bytes without being bytes: a file to be sent, or a moment to be told of. The queue only keeps its place. */
+/**
+ * What stands between bytes without being bytes: a file to be sent, or a moment to be told of. The queue only keeps
+ * its place.
+ */
 export interface Waypoint {
   readonly kind: 'file' | 'moment';
 }
@@ -64,8 +67,8 @@ export class WriteQueue {
   }
 
   /**
-   * Any text, sent as UTF-8; a lone surrogate becomes U+FFFD. It counts by its code units until it is handed out: to measure every
-   * small piece first costs more than to queue it (a line of 32 characters: 0.2 µs of 0.7, Node 20).
+   * Any text, sent as UTF-8; a lone surrogate becomes U+FFFD. It counts by its code units until it is handed out: to
+   * measure every small piece first costs more than to queue it (a line of 32 characters: 0.2 µs of 0.7, Node 20).
    */
   pushText(text: string): void {
     const last = this.#entries.at(-1);

@@ -1,6 +1,9 @@
 /** One input, cut in every way that matters. A parser must answer each with the same events. */
 
-/** Yields `bytes` whole, one byte at a time, in two pieces at every place (or 64 places spread evenly), and cut at random from a fixed seed. */
+/**
+ * Yields `bytes` whole, one byte at a time, in two pieces at every place (or 64 places spread evenly), and cut at
+ * random from a fixed seed.
+ */
 export function* feedEveryWay(bytes: Uint8Array): Generator<{ way: string; chunks: Buffer[] }> {
   const all = Buffer.from(bytes);
   yield { way: 'whole', chunks: [all] };

@@ -1,6 +1,7 @@
 /**
- * The server's side of TLS: certificates by name, and handshakes on sockets that are connected already. A `tls.Server` that
- * never listens does the work; connections are brought to it by its 'connection' event, as its documentation allows.
+ * The server's side of TLS: certificates by name, and handshakes on sockets that are connected already. A
+ * `tls.Server` that never listens does the work; connections are brought to it by its 'connection' event, as its
+ * documentation allows.
  */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';

@@ -1,6 +1,6 @@
 /**
- * A handshake is a function: it takes a connected socket and answers once, with the secure socket or with what went wrong. Which side it
- * plays is its maker's affair, so transports know nothing of certificates.
+ * A handshake is a function: it takes a connected socket and answers once, with the secure socket or with what went
+ * wrong. Which side it plays is its maker's affair, so transports know nothing of certificates.
  */
 import { isIP, type Socket } from 'node:net';
 import {
@@ -22,8 +22,8 @@ export type TlsHandshake = (
 ) => void;
 
 /**
- * The client's side. `host` is what was dialled: the name to verify unless the options have another. Throws UsageError for
- * options that cannot work.
+ * The client's side. `host` is what was dialled: the name to verify unless the options have another. Throws
+ * UsageError for options that cannot work.
  */
 export function clientHandshake(options: TlsClientOptions): (host: string | null) => TlsHandshake {
   requireTlsOptions(options, 'client');

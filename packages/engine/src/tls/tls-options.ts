@@ -30,15 +30,18 @@ export type TlsContextOptions = Pick<
 
 /** TLS for accepted connections. */
 export interface TlsServerOptions extends TlsContextOptions, Pick<CommonConnectionOptions, 'ALPNProtocols'> {
-  /** Asks clients for a certificate (`true`), and refuses those without a good one unless `rejectUnauthorized` is false. */
+  /**
+   * Asks clients for a certificate (`true`), and refuses those without a good one unless `rejectUnauthorized` is
+   * false.
+   */
   requestCert?: TlsOptions['requestCert'];
   /** With `requestCert`: whether a client without a certificate signed by `ca` is refused. Default true. */
   rejectUnauthorized?: TlsOptions['rejectUnauthorized'];
   /** Other certificates by the name that the client asks for; `*.example.org` stands for any one label. */
   certificates?: Readonly<Record<string, TlsContextOptions>> | undefined;
   /**
-   * Asked for names that `certificates` has not: options, which leave out what is the same for all, or null for the default. Without
-   * `requestCert` also a `tls.createSecureContext()` of yours.
+   * Asked for names that `certificates` has not: options, which leave out what is the same for all, or null for the
+   * default. Without `requestCert` also a `tls.createSecureContext()` of yours.
    */
   certificateFor?:
     | ((servername: string) => TlsCertificate | null | undefined | Promise<TlsCertificate | null | undefined>)
@@ -49,7 +52,10 @@ export type TlsCertificate = TlsContextOptions | SecureContext;
 
 /** TLS for dialled connections. The server's certificate and name are verified unless you say otherwise. */
 export interface TlsClientOptions extends TlsContextOptions, Pick<CommonConnectionOptions, 'ALPNProtocols'> {
-  /** The name to ask for and to verify. Default: the host given to `connect`, 'localhost' for a Unix socket; '' asks for none. */
+  /**
+   * The name to ask for and to verify. Default: the host given to `connect`, 'localhost' for a Unix socket; '' asks
+   * for none.
+   */
   servername?: string | undefined;
   /** False takes any certificate: for tests. Default true. */
   rejectUnauthorized?: boolean | undefined;

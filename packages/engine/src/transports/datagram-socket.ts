@@ -1,8 +1,9 @@
 /**
- * UDP sockets, through node:dgram; no other file knows it. Hosts are literals here, and both directions say when they failed.
+ * UDP sockets, through node:dgram; no other file knows it. Hosts are literals here, and both directions say when they
+ * failed.
  *
- * A socket has one family. One of IPv6 that is not `ipv6Only` carries IPv4 too, as mapped addresses (RFC 4291 §2.5.5.2);
- * nobody above sees these.
+ * A socket has one family. One of IPv6 that is not `ipv6Only` carries IPv4 too, as mapped addresses (RFC 4291
+ * §2.5.5.2); nobody above sees these.
  */
 import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { isIP, isIPv4 } from 'node:net';
@@ -26,7 +27,10 @@ export interface DatagramSettings {
   broadcast?: boolean | undefined;
   /** Hops that a multicast packet may take, 0 to 255. Default 1: this network only. */
   multicastTtl?: number | undefined;
-  /** Where multicast packets leave: an address of this machine's for IPv4, `::%eth0` for IPv6. Default: the system's choice. */
+  /**
+   * Where multicast packets leave: an address of this machine's for IPv4, `::%eth0` for IPv6. Default: the system's
+   * choice.
+   */
   multicastInterface?: string | undefined;
   /** Whether this machine gets its own multicast packets. Default true. */
   multicastLoopback?: boolean | undefined;
@@ -63,8 +67,8 @@ export class DatagramSocket {
   }
 
   /**
-   * Binds to a literal, or with `null` to every address: of both families, or of IPv4 where there is no IPv6. Rejects with the
-   * system's error.
+   * Binds to a literal, or with `null` to every address: of both families, or of IPv4 where there is no IPv6. Rejects
+   * with the system's error.
    */
   static async bind(
     host: string | null,

@@ -45,8 +45,8 @@ export class SocketListener {
   }
 
   /**
-   * Listens on `address`; rejects with the system's error. A Unix socket's file that nobody answers on is replaced. A net.Server
-   * becomes the listener's own. `sink` gets each connection, unread.
+   * Listens on `address`; rejects with the system's error. A Unix socket's file that nobody answers on is replaced. A
+   * net.Server becomes the listener's own. `sink` gets each connection, unread.
    */
   static async listen(
     address: ParsedListenAddress,

@@ -1,8 +1,8 @@
 /**
  * A Unix socket's file outlives a process that was killed; this tells such a leftover from a server at work.
  *
- * Several processes may want the same path at once, and the system cannot remove a file on the condition that it is still the
- * same. So it is moved aside first, which only one of them can do, and put back if it proves to be another.
+ * Several processes may want the same path at once, and the system cannot remove a file on the condition that it is
+ * still the same. So it is moved aside first, which only one of them can do, and put back if it proves to be another.
  */
 import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
