@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import type { Address } from './address.js';
 import { NEED_MORE } from './byte-window.js';
+import { type Sender, SenderBuffers } from './datagram/sender-buffers.js';
 import { toHostAddress } from './datagram/target.js';
 import { DATAGRAM_OPTIONS, Datagram, type DatagramAddress, type DatagramOptions } from './datagram.js';
 import { OVERFLOW } from './delimiters/read-buffer.js';
@@ -12,7 +13,6 @@ import type { ReadDelimiter } from './delimiters/read-delimiter.js';
 import { InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { requireMilliseconds, requireOptions } from './options.js';
-import { type Sender, SenderBuffers } from './sender-buffers.js';
 
 export interface DatagramServerOptions extends DatagramOptions {
   /**

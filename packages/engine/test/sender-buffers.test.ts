@@ -3,9 +3,9 @@ import { NEED_MORE } from '@inseam/engine/byte-window';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { DatagramAddress } from '#src/datagram';
+import { type Sender, SenderBuffers } from '#src/datagram/sender-buffers';
 import { OVERFLOW } from '#src/delimiters/read-buffer';
 import type { Cutter, ReadDelimiter } from '#src/delimiters/read-delimiter';
-import { type Sender, SenderBuffers } from '#src/sender-buffers';
 
 const from = (port: number, host = '127.0.0.1'): DatagramAddress => ({ host, port, family: 4 });
 

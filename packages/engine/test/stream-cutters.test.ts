@@ -179,7 +179,12 @@ describe('Stream, delimiters of your own', () => {
         detail: '(it threw: boom)',
         cause: 'boom',
       },
-      { name: 'throws nothing', delimiter: throws(undefined), code: 'ENGINE_CUT', detail: '(it threw: undefined)' },
+      {
+        name: 'throws nothing',
+        delimiter: throws(undefined),
+        code: 'ENGINE_CUT',
+        detail: '(it threw: undefined)',
+      },
       {
         name: 'is a NetStruct',
         delimiter: new NetStruct('b$'),

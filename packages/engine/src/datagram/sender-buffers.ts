@@ -5,11 +5,11 @@
  * A sender is kept only while it has an unfinished piece, so that memory is bounded by `maxSenders` pieces of
  * `bufferSize` bytes.
  */
-import { OVERFLOW, ReadBuffer } from './delimiters/read-buffer.js';
-import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from './delimiters/read-delimiter.js';
-import { usageError } from './errors.js';
-import { ENGINE_LIMITS } from './limits.js';
-import type { DatagramAddress } from './transports/datagram-socket.js';
+import { OVERFLOW, ReadBuffer } from '../delimiters/read-buffer.js';
+import { type Delimiter, type ReadDelimiter, sizeOf, toDelimiter } from '../delimiters/read-delimiter.js';
+import { usageError } from '../errors.js';
+import { ENGINE_LIMITS } from '../limits.js';
+import type { DatagramAddress } from '../transports/datagram-socket.js';
 
 /** One sender: what it has sent and how that is cut. Only SenderBuffers looks inside. */
 export class Sender {
