@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { type Address, type ListenAddress, UsageError } from '@inseam/engine';
 import { expect } from 'chai';
 import { parseAddress, parseListenAddress } from '#src/address';
@@ -157,4 +159,19 @@ describe('parseListenAddress', () => {
     await once(netServer.close(), 'close');
     isRefused();
   });
+
+  for (const [name, make] of [
+    ['a net.Server with a listener for its connections', () => createServer(() => {})],
+    ['an http.Server', () => createHttpServer()],
+    ['a tls.Server', () => createTlsServer()],
+  ] as const) {
+    it(`refuses ${name}, which would take them, too`, async () => {
+      const netServer = make();
+      await once(netServer.listen(0), 'listening');
+      expect(() => parseListenAddress(netServer))
+        .to.throw(UsageError, '(a net.Server whose connections are taken already)')
+        .with.property('code', 'ENGINE_ADDRESS');
+      await once(netServer.close(), 'close');
+    });
+  }
 });

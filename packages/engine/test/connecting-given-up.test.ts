@@ -5,9 +5,10 @@ import {
   type Engine,
   type InseamError,
   TransportError,
+  type TransportSink,
   UsageError,
 } from '@inseam/engine';
-import { type FakeClock, fakeClock } from '@inseam/engine/testing';
+import { type FakeClock, fakeClock, memoryPair } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import { checkedEngines } from './support/checked-engines.js';
 import { Dialler, HeldResolver, listenFor, outcome } from './support/dialler.js';
@@ -95,6 +96,28 @@ describe('connecting, given up before it is done', () => {
           'connect',
           reason === undefined ? 'close' : `close ${reason.code}`,
         ]);
+      }
+    });
+
+    it('when the transport has opened meanwhile, which it tells too late: onClose alone', async () => {
+      for (const { act, reason } of ways) {
+        const { engine } = newEngine();
+        const [transport] = memoryPair();
+        let sink: TransportSink | null = null;
+        transport.open = (owner) => {
+          sink = owner;
+        };
+        transport.abort = () =>
+          queueMicrotask(() => {
+            const owner = sink;
+            sink = null;
+            owner?.onOpen();
+            owner?.onClose(null);
+          });
+        const stream = new Dialler({ engine }).attach(transport);
+        act(stream);
+        await stream.log.until('close');
+        expect(stream.log.events).to.deep.equal([reason === undefined ? 'close' : `close ${reason.code}`]);
       }
     });
 

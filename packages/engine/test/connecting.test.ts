@@ -102,6 +102,16 @@ describe('connecting', () => {
         message: /./,
       },
       {
+        name: 'a Resolver answers with a list of nothing',
+        resolver: { resolve: () => Promise.resolve([null as never]) },
+        message: /./,
+      },
+      {
+        name: 'a Resolver answers with a list of text',
+        resolver: { resolve: () => Promise.resolve(['127.0.0.1' as never]) },
+        message: /not an IP address/,
+      },
+      {
         name: 'a Resolver answers with what are no addresses',
         resolver: resolverOf({ 'a.test': ['b.test', ''] }),
         message: /not an IP address: 'b\.test'; .*not an IP address: ''/,

@@ -221,6 +221,50 @@ describe('Server', () => {
       expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
     });
 
+    for (const [name, answer, told] of [
+      ['true', () => Promise.resolve(true), []],
+      ['false', () => Promise.resolve(false), []],
+      [
+        'nothing, but rejects',
+        () => Promise.reject(new Error('no')),
+        ['error: Server.onAccept rejected: no'],
+      ],
+    ] as [string, () => Promise<boolean>, string[]][]) {
+      it(`has to answer at once: a promise of ${name} is reported and refuses`, async () => {
+        const { server, reports } = newServer();
+        Object.assign(server, { onAccept: answer });
+        const { stream, seen } = arrive(server);
+        await settled();
+        expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
+        expect(reports.take()).to.deep.equal(['error: Server.accept threw: ENGINE_OPTION', ...told]);
+      });
+    }
+
+    it('refuses by answering nothing', async () => {
+      const { server } = newServer();
+      Object.assign(server, { onAccept: () => {} });
+      const { stream, seen } = arrive(server);
+      await settled();
+      expect([stream, isClosed(seen)]).to.deep.equal([null, true]);
+    });
+
+    it('a throw in the startTls of the connection is reported, refuses, and keeps no place', async () => {
+      class Broken extends RecordingStream {
+        override startTls(): this {
+          throw new Error('no');
+        }
+      }
+      const { server, engine, reports } = newServer({ ConnectionClass: Broken, maxConnections: 1 });
+      server.startTls({ certificateFor: () => null });
+      for (let i = 0; i < 2; i++) {
+        const { stream, seen } = arrive(server);
+        await settled();
+        expect([stream, isClosed(seen), server.channels.size]).to.deep.equal([null, true, 0]);
+        expect(reports.take()).to.deep.equal(['error: Server.accept threw: no']);
+      }
+      expect(engine.stats()).to.include({ accepted: 0, channels: 0 });
+    });
+
     it('a throw in the constructor of the connection is reported and refuses', async () => {
       const { engine, reports } = newEngine();
       class Broken extends Stream {

@@ -147,14 +147,20 @@ export class StreamOutput {
   }
 
   #flushBytes(transport: Transport): void {
+    if (transport.pendingBytes >= SLICE) return;
+    this.hasSent = true;
     const isSingle = this.#queue.isSingle;
+    const all = isSingle ? null : this.#queue.gather();
+    if (all !== null) {
+      transport.write(all);
+      return;
+    }
     if (!isSingle) transport.cork();
     while (transport.pendingBytes < SLICE) {
       const piece = this.#queue.take(SLICE);
       if (piece === null) break;
       transport.write(piece);
     }
-    this.hasSent = true;
     if (!isSingle) transport.uncork();
   }
 

@@ -24,6 +24,9 @@ const JOIN_LIMIT = 65_536;
 /** Entries handed out before the array is shortened; each is then moved once at the most. */
 const COMPACT_AT = 1_024;
 
+/** Beyond this, copying costs more than several pieces do. */
+const GATHER_AT_MOST = 16_384;
+
 export class WriteQueue {
   #entries: Entry[] = [];
   /** The first entry that is not handed out: taking one off an array's front would copy the rest. */
@@ -123,6 +126,40 @@ export class WriteQueue {
     return Buffer.from(text);
   }
 
+  /** Several small pieces up to the next waypoint as one, which costs less than handing out each; null where there are none. */
+  gather(): Buffer | null {
+    const entries = this.#entries;
+    const first = this.#first;
+    let size = 0;
+    let end = first;
+    for (; end < entries.length; end++) {
+      const entry = entries[end] as Entry;
+      if (isWaypoint(entry)) break;
+      // Nothing but a sum for bytes; a partly sent entry is large, and not gathered.
+      size += entry.kind === 'bytes' ? entry.bytes.length : sizeOf(entry);
+      if (size > GATHER_AT_MOST || entry.from > 0) return null;
+    }
+    if (end - first < 2) return null;
+    const all = Buffer.allocUnsafe(size);
+    let at = 0;
+    for (let index = first; index < end; index++) {
+      const entry = entries[index] as Exclude<Entry, Waypoint>;
+      if (entry.kind === 'bytes') {
+        all.set(entry.bytes, at);
+        at += entry.bytes.length;
+        this.#size -= entry.bytes.length;
+      } else {
+        const written = writeText(all, entry, at);
+        at += written;
+        this.#size -= entry.text.length;
+        this.#total += written - entry.text.length;
+      }
+    }
+    this.#first = end - 1;
+    this.#dropFirst();
+    return all;
+  }
+
   clear(): void {
     this.#entries = [];
     this.#first = 0;
@@ -137,7 +174,8 @@ export class WriteQueue {
   #dropFirst(): void {
     this.#first++;
     if (this.#first === this.#entries.length) {
-      this.#entries = [];
+      if (this.#first === 1) this.#entries.pop();
+      else this.#entries = [];
       this.#first = 0;
     } else if (this.#first >= COMPACT_AT && 2 * this.#first >= this.#entries.length) {
       this.#entries.splice(0, this.#first);
@@ -146,7 +184,8 @@ export class WriteQueue {
   }
 
   #takeBytes(entry: Entry & { kind: 'bytes' }, most: number): Uint8Array {
-    const piece = entry.bytes.subarray(entry.from, entry.from + most);
+    const isWhole = entry.from === 0 && entry.bytes.length <= most;
+    const piece = isWhole ? entry.bytes : entry.bytes.subarray(entry.from, entry.from + most);
     entry.from += piece.length;
     if (entry.from === entry.bytes.length) this.#dropFirst();
     this.#size -= piece.length;
@@ -156,6 +195,20 @@ export class WriteQueue {
 
 function isWaypoint(entry: Entry): entry is Waypoint {
   return entry.kind === 'file' || entry.kind === 'moment';
+}
+
+type TextEntry = Extract<Entry, { text: string }>;
+
+function sizeOf({ kind, text }: TextEntry): number {
+  return kind === 'latin1' ? text.length : Buffer.byteLength(text);
+}
+
+/** A single character is written faster by hand than by a call into Node. */
+function writeText(to: Buffer, { kind, text }: TextEntry, at: number): number {
+  const code = text.charCodeAt(0);
+  if (text.length > 1 || code > 127) return to.write(text, at, kind === 'latin1' ? 'latin1' : 'utf8');
+  to[at] = code;
+  return 1;
 }
 
 /** Where a slice from `from` ends: never between the two halves of a surrogate pair. */

@@ -107,7 +107,8 @@ export class TlsAcceptor {
     }
     requireTlsOptions(certificate, 'context');
     requireCertificate(certificate);
-    return tryContext({ ...this.#shared, ...certificate });
+    const own = Object.entries(certificate).filter(([, value]) => value !== undefined);
+    return tryContext({ ...this.#shared, ...Object.fromEntries(own) });
   }
 }
 

@@ -32,14 +32,14 @@ export function clientHandshake(options: TlsClientOptions): (host: string | null
   const check = options.checkServerIdentity ?? checkServerIdentity;
   return (host) => (socket, done) => {
     // An empty name asks for none; what was dialled is verified all the same.
-    const name = withoutDot(options.servername || host || 'localhost');
+    const name = asCertificatesHaveIt(options.servername || host || 'localhost');
     const asksForName = options.servername !== '' && isIP(name) === 0;
     const secure = connect({
       secureContext,
       rejectUnauthorized,
       ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
       // Addresses are no names to ask for (RFC 6066 §3).
-      servername: asksForName ? domainToASCII(name) : '',
+      servername: asksForName ? name : '',
       host: name,
       checkServerIdentity: (_host, certificate) => attempt(() => check(name, certificate)),
       socket,
@@ -50,9 +50,11 @@ export function clientHandshake(options: TlsClientOptions): (host: string | null
   };
 }
 
-/** An absolute name is written without its last dot (RFC 6066 §3). */
-function withoutDot(name: string): string {
-  return name.endsWith('.') ? name.slice(0, -1) : name;
+/** An absolute name without its last dot (RFC 6066 §3), one in another script by its ASCII form. */
+function asCertificatesHaveIt(name: string): string {
+  if (isIP(name) !== 0) return name;
+  const relative = name.endsWith('.') ? name.slice(0, -1) : name;
+  return domainToASCII(relative) || relative;
 }
 
 /** What user code answers; what it throws is an answer, too. */

@@ -65,7 +65,7 @@ export function raceToHost(
   // What `done` throws must not come back as a failure of the resolver's.
   const settle = (error: Error | null, addresses: readonly ResolvedAddress[]) => {
     if (isCancelled) return;
-    if (error === null) race = raceToConnect(interleave(addresses), port, options, done);
+    if (error === null) race = raceToConnect(addresses, port, options, done);
     else process.nextTick(() => isCancelled || done(error, null));
   };
   resolve(options.resolver, host).then(
@@ -80,10 +80,10 @@ export function raceToHost(
   };
 }
 
-/** A resolver may be the user's: one that throws, or answers with something else, has failed. */
+/** In the order to try. A resolver may be the user's: one that throws, or answers with something else, has failed. */
 async function resolve(resolver: Resolver, host: string): Promise<readonly ResolvedAddress[]> {
   const addresses = await resolver.resolve(host);
-  if (Array.isArray(addresses)) return addresses;
+  if (Array.isArray(addresses)) return interleave(addresses);
   throw new Error(`the resolver has no list of addresses for ${host}`);
 }
 

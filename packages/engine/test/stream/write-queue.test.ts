@@ -150,7 +150,7 @@ describe('WriteQueue', () => {
             expected.push(Buffer.from(data.bytes));
           }
           for (let i = 0; i < takes; i++) {
-            const piece = queue.take(most);
+            const piece = (i === 1 ? queue.gather() : null) ?? queue.take(most);
             if (piece !== null)
               sent.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece));
           }
@@ -159,6 +159,38 @@ describe('WriteQueue', () => {
         expect(Buffer.concat(sent).toString('hex')).to.equal(Buffer.concat(expected).toString('hex'));
       }),
     );
+  });
+
+  describe('gather', () => {
+    it('makes one of several small pieces, up to a waypoint', () => {
+      const queue = new WriteQueue();
+      queue.pushLatin1('t\xf6');
+      queue.pushText('\xf6');
+      queue.pushBytes(Buffer.from('!'));
+      queue.pushWaypoint({ kind: 'moment' });
+      queue.pushText('later');
+      expect(queue.gather()?.toString('latin1')).to.equal('t\xf6\xc3\xb6!');
+      expect([queue.size, queue.total, queue.waypoint?.kind]).to.deep.equal([5, 10, 'moment']);
+      expect(queue.gather(), 'nothing before the waypoint').to.equal(null);
+      queue.passWaypoint();
+      expect(queue.gather(), 'a single piece is handed out as it is').to.equal(null);
+      expect(queue.take(9)).to.equal('later');
+    });
+
+    it('leaves large pieces, and what is partly taken, as they are', () => {
+      const queue = new WriteQueue();
+      queue.pushBytes(Buffer.alloc(16_384));
+      queue.pushBytes(Buffer.alloc(1));
+      expect(queue.gather()).to.equal(null);
+      queue.take(16_384);
+      queue.pushBytes(Buffer.alloc(3));
+      expect(queue.gather()).to.have.length(4);
+      queue.pushBytes(Buffer.alloc(4));
+      queue.take(2);
+      queue.pushBytes(Buffer.alloc(1));
+      expect(queue.gather()).to.equal(null);
+      expect(queue.size).to.equal(3);
+    });
   });
 
   it('takes a great many small pieces in linear time: a quadratic queue needs minutes', () => {

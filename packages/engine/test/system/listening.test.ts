@@ -251,18 +251,21 @@ describe('listening', () => {
     for (const [what, code] of [
       ['holds the process on each address, and lets it go on each', 0],
       ['holds it again', 7],
+      ['does not hold it when that was said before', 'before'],
     ] as const) {
       it(what, async () => {
         const child = startChild(`
           import { container, Engine, Resolver, Server } from '@inseam/engine';
           const resolve = async () => ['127.0.0.2', '127.0.0.3'].map((address) => ({ address, family: 4 }));
           container.register(Resolver, { useValue: { resolve } });
-          const server = await new Server().listen(['two.test', 0]);
-          server.unref();
-          ${code === 0 ? '' : 'server.ref();'}
+          const server = new Server();
+          ${code === 'before' ? 'server.unref();' : ''}
+          await server.listen(['two.test', 0]);
+          ${code === 'before' ? '' : 'server.unref();'}
+          ${code === 7 ? 'server.ref();' : ''}
           // Holds nothing itself.
           setTimeout(() => process.exit(7), 50).unref();`);
-        expect(await child.end).to.include({ code, stderr: '' });
+        expect(await child.end).to.include({ code: code === 7 ? 7 : 0, stderr: '' });
       });
     }
   });
@@ -280,6 +283,22 @@ describe('listening', () => {
         expect(existsSync(path)).to.equal(false);
       });
     }
+
+    it('leaves the process its umask', async () => {
+      const umask = process.umask(0o027);
+      try {
+        const listening = listen(newPath(), { mode: 0o666 });
+        // The file is made in a later turn of the promises.
+        for (let i = 0; i < 10; i++) {
+          expect(process.umask()).to.equal(0o027);
+          await Promise.resolve();
+        }
+        await listening;
+        expect(process.umask()).to.equal(0o027);
+      } finally {
+        process.umask(umask);
+      }
+    });
 
     it('leaves the mode to the umask', async () => {
       const path = newPath();

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import type { TlsClientOptions, TlsServerOptions } from '@inseam/engine';
 import { expect } from 'chai';
 import { certificates, describeTls } from '../support/certificates.js';
@@ -43,6 +44,14 @@ describeTls("clients' certificates", () => {
       client: 'client',
       authorized: true,
       error: null,
+      shown: 'client',
+    },
+    {
+      name: 'requested, by no authority in particular',
+      server: { ...requested, ca: undefined },
+      client: 'client',
+      authorized: false,
+      error: 'SELF_SIGNED_CERT_IN_CHAIN',
       shown: 'client',
     },
     {
@@ -138,6 +147,21 @@ describeTls("clients' certificates", () => {
         expect(accepted.error?.message).to.match(/refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE/);
       });
     }
+
+    it('are verified by the same authority where that of the name is undefined', async () => {
+      const named = { 'a.test': { ...certificates().aTest, ca: undefined } };
+      const client = { ...own('client'), servername: 'a.test' };
+      const { accepted } = await connect({ ...required, certificates: named }, client);
+      expect(accepted.story).to.deep.equal(['tls', 'connect']);
+    });
+
+    it('would be verified by nobody of ours in a SecureContext: that fails the handshake', async () => {
+      const certificateFor = () => createSecureContext(certificates().aTest);
+      const client = { ...own('client'), servername: 'a.test' };
+      const { accepted } = await connect({ ...required, certificateFor }, client);
+      await accepted.log.until('close');
+      expect(accepted.story).to.deep.equal(['tls error ENGINE_TLS_OPTION', 'close ENGINE_TLS_OPTION']);
+    });
 
     it('are verified by an authority of its own where it has one', async () => {
       const { aTest, unknownCa } = certificates();

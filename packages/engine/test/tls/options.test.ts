@@ -174,6 +174,12 @@ describeTls('options of startTls that cannot work', () => {
       options: () => serverTls({ requestCert: 'yes' } as object),
     },
     {
+      name: 'requestCert without an authority: any of the system’s could sign',
+      code: 'ENGINE_TLS_OPTION',
+      says: /requestCert needs the ca/,
+      options: () => serverTls({ requestCert: true }),
+    },
+    {
       name: "a client's option",
       code: 'ENGINE_OPTION',
       says: /"servername"/,

@@ -61,6 +61,11 @@ describeTls('certificates by the name asked for (SNI)', () => {
     expect(await shown(options, 'y.wild.test')).to.deep.equal({ name: 'wild', asked: 'y.wild.test' });
   });
 
+  it('no name in another script reaches it, but what stands for it does', async () => {
+    const options = serverTls({ certificates: { 'xn--bcher-kva.test': certificates().aTest } });
+    expect(await shown(options, 'bücher.test')).to.deep.equal({ name: 'aTest', asked: 'xn--bcher-kva.test' });
+  });
+
   it('which may come as PKCS #12, the default one, too', async () => {
     const passphrase = 'secret';
     const named = { 'a.test': { pfx: pfxOf('aTest', passphrase), passphrase } };

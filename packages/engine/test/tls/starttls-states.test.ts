@@ -126,6 +126,20 @@ describeTls('TLS on an open stream (STARTTLS), and what else is done with the st
       expect([client.story.at(-1), client.heard]).to.deep.equal(['close', '']);
     });
 
+    it('close() with something to be sent waits no longer than connectTimeoutMs, and says so', async () => {
+      const { client, clock } = await open();
+      client.startTls(clientTls());
+      client.flush();
+      client.write('never to be seen');
+      client.close();
+      clock.advance(1_999);
+      await settled();
+      expect(client.story).to.deep.equal(['connect']);
+      clock.advance(1_000);
+      await client.log.until('close');
+      expect(client.story).to.deep.equal(['connect', 'close ENGINE_CONNECT_TIMEOUT']);
+    });
+
     const ours = new TransportError('OURS', 'we had enough', 'read');
     for (const [name, act, reason] of [
       ['close()', (stream: TlsStream) => stream.close(), null],

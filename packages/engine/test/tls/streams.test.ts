@@ -140,6 +140,34 @@ describeTls('a stream in TLS', () => {
       },
     );
 
+    for (const how of ['end', 'close'] as const) {
+      forBothSides(
+        `by the peer's reset after our ${how}(): that is told unless all was said`,
+        async (near, far) => {
+          // A round trip first, as above.
+          near.write('x');
+          await far.untilRead(1);
+          far.write('x');
+          await near.untilRead(1);
+          near[how]();
+          await far.log.until('end');
+          far.abort(new TransportError('OURS', 'we had enough', 'write'));
+          await near.log.until('close');
+          expect(near.reason?.code).to.equal(how === 'end' ? 'ENGINE_CONNECTION_LOST' : undefined);
+        },
+      );
+    }
+
+    forBothSides("by the peer's reset while close() is sending: that is told", async (near, far) => {
+      far.pause();
+      near.write(Buffer.alloc(32 * MEGABYTE));
+      near.close();
+      for (let turn = 0; turn < 20; turn++) await settled();
+      far.abort(new TransportError('OURS', 'we had enough', 'write'));
+      await near.log.until('close');
+      expect(near.reason?.code).to.equal('ENGINE_CONNECTION_LOST');
+    });
+
     forBothSides('without one: the peer sees an end in good order', async (near, far) => {
       near.abort();
       await Promise.all([near.log.until('close'), far.log.until('end')]);

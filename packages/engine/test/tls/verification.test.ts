@@ -12,6 +12,7 @@ import { addressOf, clientTls, listen, RecordingServer, TlsStream } from '../sup
 const RESOLVER = resolverOf({
   localhost: ['127.0.0.1'],
   'a.test': ['127.0.0.1'],
+  'bücher.test': ['127.0.0.1'],
   'x.wild.test': ['127.0.0.1'],
   'x.y.wild.test': ['127.0.0.1'],
 });
@@ -34,6 +35,7 @@ describeTls("verification of the server's certificate", () => {
     ['local', '127.0.0.1', 'the address that was dialled'],
     ['aTest', 'a.test', 'another name'],
     ['wild', 'x.wild.test', 'a wildcard'],
+    ['aTest', 'bücher.test', 'a name in another script'],
   ];
   for (const [which, host, why] of trusted) {
     it(`takes a certificate for ${why} (${host})`, async () => {
@@ -58,6 +60,13 @@ describeTls("verification of the server's certificate", () => {
       expect(client.tls).to.include({ authorized: true, servername: null });
     },
   );
+
+  it('asks for no name where servername is empty, and verifies what was dialled', async () => {
+    const client = await dial('local', 'localhost', clientTls({ servername: '' }));
+    expect(client.tls).to.include({ authorized: true, servername: null });
+    const other = await dial('aTest', 'localhost', clientTls({ servername: '' }));
+    expect(other.error?.message).to.match(/localhost. is not in the cert's altnames/);
+  });
 
   it('asks for a name without the dot that makes it a full one (RFC 6066 §3)', async () => {
     const { engine } = newEngine({ resolver: resolverOf({ 'a.test.': ['127.0.0.1'] }) });
@@ -201,6 +210,15 @@ describeTls("verification of the server's certificate", () => {
       expect(client.tls).to.include({ authorized: true });
     });
 
+    it('is given a name in another script as certificates have it', async () => {
+      await dial(
+        'aTest',
+        'bücher.test',
+        check(() => undefined),
+      );
+      expect(asked).to.deep.equal([['xn--bcher-kva.test', 'aTest']]);
+    });
+
     it('is given an address as the host', async () => {
       await dial(
         'aTest',
@@ -216,6 +234,12 @@ describeTls("verification of the server's certificate", () => {
         'throws',
         () => {
           throw new Error('I do not like it');
+        },
+      ],
+      [
+        'throws what is no Error',
+        () => {
+          throw 'I do not like it';
         },
       ],
     ] as const) {

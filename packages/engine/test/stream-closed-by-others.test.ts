@@ -1,0 +1,103 @@
+import { transportError } from '@inseam/engine/errors';
+import { expect } from 'chai';
+import { connect, type MemoryConnection } from './support/memory-connection.js';
+import type { RecordingStream } from './support/recording-stream.js';
+import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+
+type Connection = MemoryConnection<RecordingStream>;
+
+describe('Stream, write() after', () => {
+  const newEngine = testEngines();
+
+  const rest = async ({ clock }: TestEngine) => {
+    await settled();
+    clock.advance(0);
+    await settled();
+  };
+  const done = async ({ stream }: Connection, test: TestEngine) => {
+    stream.abort();
+    await rest(test);
+    test.reports.take();
+  };
+
+  /** What no program can know of in time. */
+  const ours: { name: string; close: (connection: Connection, test: TestEngine) => unknown }[] = [
+    { name: 'the default onEnd has closed', close: ({ far }) => far.end() },
+    {
+      name: 'the default onTimeout has closed',
+      close: ({ stream }, { clock }) => {
+        stream.idleTimeoutMs = 1_000;
+        clock.advance(3_000);
+      },
+    },
+    {
+      name: 'the default onTimeout has closed for a peer that takes nothing',
+      close: ({ stream, far }, { clock }) => {
+        far.pause();
+        stream.writeTimeoutMs = 1_000;
+        stream.write('x');
+        stream.flush();
+        clock.advance(3_000);
+      },
+    },
+    { name: 'engine.stop()', close: (_, { engine }) => void engine.stop() },
+    {
+      name: 'engine.stop() has lost its patience',
+      close: (_, { engine, clock }) => {
+        void engine.stop({ stopTimeoutMs: 5 });
+        clock.advance(5);
+      },
+    },
+    {
+      name: 'the default onOverflowError has closed',
+      close: ({ stream, far }) => {
+        stream.bufferSize = 1;
+        stream.readDelimiter = '\n';
+        far.write('long');
+      },
+    },
+    { name: 'the connection was lost', close: ({ far }) => far.abort() },
+  ];
+  for (const { name, close } of ours) {
+    it(`${name}: answers false and does nothing`, async () => {
+      const test = newEngine();
+      const connection = connect(test.engine);
+      const { stream, seen } = connection;
+      close(connection, test);
+      await rest(test);
+      expect(stream.closed).to.equal(true);
+      const before = seen.chunks.length;
+      expect(stream.write('more')).to.equal(false);
+      stream.end();
+      await rest(test);
+      expect(seen.chunks.length).to.equal(before);
+      await done(connection, test);
+    });
+  }
+
+  const users: { name: string; close: (stream: RecordingStream) => void }[] = [
+    { name: 'close()', close: (stream) => stream.close() },
+    { name: 'close(false)', close: (stream) => stream.close(false) },
+    { name: 'end()', close: (stream) => stream.end() },
+    { name: 'abort()', close: (stream) => stream.abort() },
+    {
+      name: 'abort(reason)',
+      close: (stream) => stream.abort(transportError('ENGINE_CONNECTION_LOST')),
+    },
+  ];
+  for (const { name, close } of users) {
+    it(`our own ${name}: throws UsageError`, async () => {
+      const test = newEngine();
+      const connection = connect(test.engine);
+      close(connection.stream);
+      expect(() => connection.stream.write('more'))
+        .to.throw()
+        .with.property('code', 'ENGINE_STREAM_CLOSED');
+      await rest(test);
+      expect(() => connection.stream.write('more'))
+        .to.throw()
+        .with.property('code', 'ENGINE_STREAM_CLOSED');
+      await done(connection, test);
+    });
+  }
+});
