@@ -1,4 +1,4 @@
-/** Inseam, as a user would write it. */
+/** Inseam, as a user would write it who means bytes: no text is made of them. */
 import { Server, Stream } from '../../../packages/engine/dist/index.js';
 
 class LineEcho extends Stream {
@@ -8,7 +8,8 @@ class LineEcho extends Stream {
 
   /** @param {Buffer} line */
   onRead(line) {
-    this.write(`${line}\n`);
+    this.write(line);
+    this.write('\n');
   }
 }
 

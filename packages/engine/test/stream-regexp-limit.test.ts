@@ -52,12 +52,13 @@ describe('Stream, bufferSize until it is set', () => {
     expect(other.bufferSize).to.equal(65_536);
   });
 
+  // What a RegExp matches counts, a line end does not.
   const limits: { name: string; set: (stream: Stream) => void; limit: number }[] = [
-    { name: 'a RegExp', set: (stream) => Object.assign(stream, { readDelimiter: /\n+/ }), limit: 8_192 },
+    { name: 'a RegExp', set: (stream) => Object.assign(stream, { readDelimiter: /\n+/ }), limit: 8_191 },
     {
       name: 'a RegExp with a bufferSize',
       set: (stream) => Object.assign(stream, { readDelimiter: /\n+/, bufferSize: 9_000 }),
-      limit: 9_000,
+      limit: 8_999,
     },
     {
       name: 'a line end after a RegExp',

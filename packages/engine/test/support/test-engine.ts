@@ -1,8 +1,11 @@
-/** Engines on a fake clock, each checked after its test: nothing open, nothing pending, nothing reported unseen. */
+/**
+ * Engines on a fake clock, each checked after its test: nothing open, nothing pending, nothing reported unseen, no
+ * promise rejected that nobody handles.
+ */
 import { Clock, container, type DependencyContainer, Engine, InseamError, Logger } from '@inseam/engine';
 import { type FakeClock, fakeClock } from '@inseam/engine/testing';
 import { expect } from 'chai';
-import { afterEach } from 'mocha';
+import { afterEach, beforeEach } from 'mocha';
 import { EventLog } from './event-log.js';
 
 export interface TestEngine {
@@ -25,9 +28,17 @@ export function recordingLogger(reports: EventLog): Logger {
 /** To be called in a `describe`: the maker of its engines, and the check after each of its tests. */
 export function testEngines(): () => TestEngine {
   let made: TestEngine[] = [];
+  // Mocha lets them pass while anybody listens, and tells them a second time.
+  const unhandled = new Set<unknown>();
+  const note = (reason: unknown) => unhandled.add(reason);
+  beforeEach(() => process.on('unhandledRejection', note));
   afterEach(() => {
+    process.off('unhandledRejection', note);
     const engines = made;
     made = [];
+    const rejections = [...unhandled];
+    unhandled.clear();
+    expect(rejections, 'rejections that nobody handled').to.deep.equal([]);
     for (const { engine, clock, reports } of engines) {
       expect(reports.take(), 'reported and not expected').to.deep.equal([]);
       expect(engine.channels.size, 'open channels').to.equal(0);
