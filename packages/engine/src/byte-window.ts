@@ -27,11 +27,6 @@ export class ByteWindow {
     return this.end - this.start;
   }
 
-  /** Whether `bytes` are the window's own, and views of them may be kept. */
-  get isOwned(): boolean {
-    return this.#owned;
-  }
-
   /** Adds `chunk`, which stays the caller's: `retain()` must follow before it changes. */
   push(chunk: Buffer): void {
     this.#text = '';

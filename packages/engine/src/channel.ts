@@ -28,6 +28,11 @@ export abstract class Channel {
   /** Closes at once and drops what is unsent; `reason` is what `onClose` gets. Idempotent. */
   abstract abort(reason?: InseamError): void;
 
+  /** The engine has stopped waiting. */
+  abortOverdue(reason: InseamError): void {
+    this.abort(reason);
+  }
+
   /** The engine is stopping: finish what is in flight, then close. */
   shutdown(): void {
     this.close();

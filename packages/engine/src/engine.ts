@@ -214,7 +214,7 @@ export class Engine {
     }
     const abortAll = () => {
       this.#overdue = new Set(this.#channels);
-      for (const channel of this.#overdue) channel.abort(transportError('ENGINE_STOP_TIMEOUT'));
+      for (const channel of this.#overdue) channel.abortOverdue(transportError('ENGINE_STOP_TIMEOUT'));
     };
     const patience =
       stopTimeoutMs > 0 ? this.defer(Math.min(stopTimeoutMs, HOLD_MS), abortAll) : this.callback(abortAll);

@@ -228,7 +228,10 @@ export class Server<S extends Stream = Stream> extends Channel {
     let stream: S | null = null;
     try {
       const isWelcome = this.onAccept(transport);
-      if (isThenable(isWelcome)) throw usageError('ENGINE_OPTION', 'onAccept has to answer at once');
+      if (isThenable(isWelcome)) {
+        this.observeResult('onAccept', isWelcome);
+        throw usageError('ENGINE_OPTION', 'onAccept has to answer at once');
+      }
       if (isWelcome) {
         stream = this.#makeStream();
         this.#open(stream, transport);

@@ -233,8 +233,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   }
 
   /**
-   * Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed
-   * before. What comes then waits for the loop, `read` or assigned `onRead` that is to get it.
+   * Resolves to the stream once it is connected; rejects with what `onConnectError` gets, or when it was closed before.
+   * What comes then waits for a loop or `read`; assign an `onRead` in the same turn.
    */
   opened(): Promise<this> {
     this.#input.holdUntilHeard();
@@ -464,6 +464,18 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   override onEnd(): unknown {
     this.#life.close(true, false);
     return undefined;
+  }
+
+  /** See Channel. */
+  override onError(error: InseamError): unknown {
+    this.logger.warn(`${this.constructor.name} failed`, error);
+    this.#life.abort(error);
+    return undefined;
+  }
+
+  /** For the engine: `stopTimeoutMs` has passed. */
+  override abortOverdue(reason: InseamError): void {
+    this.#life.abort(reason);
   }
 
   /** See StreamHandlers. Whoever waits for `opened()` is told there. */

@@ -247,12 +247,19 @@ describe('Stream, cutting', () => {
     stream.readDelimiter = '|';
     far.write('a;');
     await settled();
-    // A turn is due, but the next chunk comes first.
+    // A turn is due, but the next chunk comes first; and again, the peer's end.
     stream.readDelimiter = ';';
     far.write('b;');
     await settled();
-    expect(stream.log.events).to.deep.equal(['connect', 'read a', 'done', 'read b', 'done']);
-    await done(stream, test);
+    expect(stream.log.take()).to.deep.equal(['connect', 'read a', 'done', 'read b', 'done']);
+    stream.readDelimiter = '|';
+    far.write('c;d;');
+    await settled();
+    stream.readDelimiter = ';';
+    far.end();
+    await settled();
+    expect(stream.log.events).to.deep.equal(['read c', 'done', 'read d', 'done', 'end', 'close']);
+    test.clock.advance(0);
   });
 
   it('a delimiter that is refused changes nothing', async () => {

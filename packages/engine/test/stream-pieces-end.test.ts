@@ -252,6 +252,37 @@ describe('Stream, the end of a for await', () => {
       expect(stream.log.events).to.deep.equal(['connect', 'close']);
     });
 
+    it('by break after the stream has failed, which is no throw', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine);
+      const reading = (async () => {
+        for await (const _piece of stream) {
+          stream.abort(transportError('ENGINE_CONNECTION_LOST'));
+          break;
+        }
+      })();
+      far.write('a');
+      await reading;
+      await rest(test);
+      expect(stream.log.events).to.deep.equal(['connect', 'close ENGINE_CONNECTION_LOST']);
+    });
+
+    it('by break while the stream is paused: the peer’s end is still seen', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine);
+      const reading = (async () => {
+        for await (const _piece of stream) {
+          stream.pause();
+          break;
+        }
+      })();
+      far.write('a');
+      await reading;
+      far.end();
+      await settled();
+      expect(stream.log.events).to.deep.equal(['connect', 'close']);
+    });
+
     it('by break, where close() is overridden: what comes before the stream is closed goes to onRead', async () => {
       const test = newEngine();
       class Polite extends RecordingStream {

@@ -116,7 +116,10 @@ describe('Stream, for await', () => {
       await settled();
       stream.readDelimiter = ';';
       const pieces = stream.pieces();
+      stream.pause();
       const asked = [1, 2, 3].map(async () => String((await pieces.next()).value));
+      stream.resume();
+      test.clock.advance(0);
       expect(await Promise.all(asked)).to.deep.equal(['a', 'b', 'undefined']);
       await done(stream, test);
     });

@@ -1,21 +1,8 @@
-import { type ReadDelimiter, type StreamOwner, UsageError } from '@inseam/engine';
-import { feedEveryWay } from '@inseam/engine/testing';
+import { type StreamOwner, UsageError } from '@inseam/engine';
 import { expect } from 'chai';
 import { connect } from './support/memory-connection.js';
 import { RecordingStream } from './support/recording-stream.js';
 import { settled, type TestEngine, testEngines } from './support/test-engine.js';
-
-/** Its first read is the length of what follows: a protocol that changes its delimiter as it reads. */
-class Framed extends RecordingStream {
-  override onConnect() {
-    super.onConnect();
-    this.readDelimiter = ':';
-  }
-  override onRead(data: Buffer) {
-    super.onRead(data);
-    this.readDelimiter = this.readDelimiter === ':' ? Number(data) : ':';
-  }
-}
 
 /** Hands itself over at the word 'up', with what is given as leftover. */
 class Upgrading extends RecordingStream {
@@ -34,25 +21,6 @@ describe('Stream, reading', () => {
     clock.advance(0);
   };
 
-  const cases: { name: string; delimiter: ReadDelimiter; bytes: string; expect: string[] }[] = [
-    { name: 'text', delimiter: '\r\n', bytes: 'one\r\ntwo\r\nrest', expect: ['read one', 'read two'] },
-    { name: 'bytes', delimiter: Buffer.from([0]), bytes: 'a\0b\0', expect: ['read a', 'read b'] },
-    { name: 'a number', delimiter: 2, bytes: 'abcde', expect: ['read ab', 'read cd'] },
-  ];
-  for (const { name, delimiter, bytes, expect: expected } of cases) {
-    it(`cuts by ${name}, however the input comes`, async () => {
-      for (const { way, chunks } of feedEveryWay(Buffer.from(bytes))) {
-        const test = newEngine();
-        const { stream, far } = connect(test.engine);
-        stream.readDelimiter = delimiter;
-        for (const chunk of chunks) far.write(chunk);
-        await settled();
-        expect(stream.log.events, way).to.deep.equal(['connect', ...expected]);
-        await done(stream, test);
-      }
-    });
-  }
-
   it('hands out each chunk as it comes without a delimiter', async () => {
     const test = newEngine();
     const { stream, far } = connect(test.engine);
@@ -60,37 +28,6 @@ describe('Stream, reading', () => {
     far.write('two');
     await settled();
     expect(stream.log.events).to.deep.equal(['connect', 'read one', 'read two']);
-    await done(stream, test);
-  });
-
-  it('changing the delimiter inside onRead governs what is buffered, however the input comes', async () => {
-    for (const { way, chunks } of feedEveryWay(Buffer.from('3:a:b2:xy1:'))) {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine, Framed);
-      for (const chunk of chunks) far.write(chunk);
-      await settled();
-      expect(stream.log.events, way).to.deep.equal([
-        'connect',
-        'read 3',
-        'read a:b',
-        'read 2',
-        'read xy',
-        'read 1',
-      ]);
-      await done(stream, test);
-    }
-  });
-
-  it('changing it outside governs what is buffered, in the next turn', async () => {
-    const test = newEngine();
-    const { stream, far } = connect(test.engine);
-    stream.readDelimiter = '\n';
-    far.write('a;b;c');
-    await settled();
-    stream.readDelimiter = ';';
-    expect(stream.log.take()).to.deep.equal(['connect']);
-    test.clock.advance(0);
-    expect(stream.log.events).to.deep.equal(['read a', 'read b']);
     await done(stream, test);
   });
 
@@ -129,65 +66,6 @@ describe('Stream, reading', () => {
     far.write('d ');
     await settled();
     expect(stream.log.events).to.deep.equal(['connect', 'read a', 'closed true', 'close']);
-  });
-
-  describe('overflow', () => {
-    it('is reported and closes, one byte above bufferSize', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine);
-      stream.readDelimiter = '\n';
-      stream.bufferSize = 10;
-      far.write('12345678');
-      far.write('90');
-      await settled();
-      expect(stream.log.take()).to.deep.equal(['connect']);
-      far.write('1');
-      await settled();
-      expect(stream.log.events).to.deep.equal([
-        'overflow ENGINE_BUFFER_OVERFLOW',
-        'close ENGINE_BUFFER_OVERFLOW',
-      ]);
-      expect(test.reports.take()).to.deep.equal(['warn: RecordingStream failed: ENGINE_BUFFER_OVERFLOW']);
-    });
-
-    it('counts pieces, not what comes together', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine);
-      stream.readDelimiter = '\n';
-      stream.bufferSize = 3;
-      far.write('one\ntwo\nsix\nten');
-      await settled();
-      expect(stream.log.events).to.deep.equal(['connect', 'read one', 'read two', 'read six']);
-      await done(stream, test);
-    });
-
-    it('is the same for a piece that has come whole', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine);
-      stream.readDelimiter = '\n';
-      stream.bufferSize = 3;
-      far.write('a\nfour\n');
-      await stream.log.until('close');
-      expect(stream.log.events).to.deep.equal([
-        'connect',
-        'read a',
-        'overflow ENGINE_BUFFER_OVERFLOW',
-        'close ENGINE_BUFFER_OVERFLOW',
-      ]);
-      expect(test.reports.take()).to.deep.equal(['warn: RecordingStream failed: ENGINE_BUFFER_OVERFLOW']);
-    });
-
-    it('a number delimiter raises bufferSize to itself', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine);
-      stream.bufferSize = 3;
-      stream.readDelimiter = 5;
-      far.write('1234');
-      far.write('5');
-      await settled();
-      expect(stream.log.events).to.deep.equal(['connect', 'read 12345']);
-      await done(stream, test);
-    });
   });
 
   describe('pause and resume', () => {

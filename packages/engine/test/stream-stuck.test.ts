@@ -1,5 +1,5 @@
-import type { InseamError } from '@inseam/engine';
-import type { MemoryTransport } from '@inseam/engine/testing';
+import type { InseamError, TransportSink } from '@inseam/engine';
+import { type MemoryTransport, memoryPair } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import { connect } from './support/memory-connection.js';
 import { RecordingStream } from './support/recording-stream.js';
@@ -144,6 +144,39 @@ describe('Stream, held back', () => {
       test.clock.advance(0);
     });
 
+    for (const delimiter of [';', /;/]) {
+      it(`reads on behind a TLS handshake, which takes what was too long, by ${delimiter}`, async () => {
+        const test = newEngine();
+        const [near, far] = memoryPair();
+        const open = near.open.bind(near);
+        let sink: TransportSink | undefined;
+        // A handshake that succeeds at once.
+        Object.assign(near, {
+          open(opened: TransportSink) {
+            sink = opened;
+            open(opened);
+          },
+          startTls: () => sink?.onSecure(),
+        });
+        const stream = new Stuck({ engine: test.engine });
+        stream.attach(near);
+        stream.bufferSize = 3;
+        stream.readDelimiter = delimiter;
+        far.write('12345');
+        await settled();
+        stream.startTls();
+        await settled();
+        far.write('67;');
+        await settled();
+        expect(stream.log.events).to.deep.equal([
+          'connect',
+          'overflow ENGINE_BUFFER_OVERFLOW at 5',
+          'read 67',
+        ]);
+        await done(stream, test);
+      });
+    }
+
     it('can be closed, and what was written is sent', async () => {
       const test = newEngine();
       const { stream, far, seen } = await stuckStream(test);
@@ -262,6 +295,106 @@ describe('Stream, held back', () => {
       expect(stream.log.events).to.deep.equal(['connect', 'overflow']);
       expect(test.reports.take()).to.deep.equal(['error: Remedied.onOverflowError threw: no']);
       expect(far.pendingBytes).to.equal(2);
+      await done(stream, test);
+    });
+  });
+
+  describe('a peer that does not take its answers', () => {
+    /** Answers each piece with as much. */
+    class Echo extends RecordingStream {
+      override onRead(data: Buffer) {
+        super.onRead(data);
+        this.log.add(`wrote ${this.write(data)}`);
+      }
+    }
+
+    it('is read no further from highWaterMark on, and again from a quarter of it', async () => {
+      const test = newEngine();
+      const { stream, far, seen } = connect(test.engine, Echo);
+      stream.highWaterMark = 8;
+      stream.readDelimiter = ';';
+      far.pause();
+      far.write('1234;5678;90;');
+      far.write('more;');
+      far.end();
+      await settled();
+      test.clock.advance(0);
+      expect(stream.log.take()).to.deep.equal([
+        'connect',
+        'read 1234',
+        'wrote true',
+        'read 5678',
+        'wrote false',
+      ]);
+      expect([stream.bufferedBytes, far.pendingBytes]).to.deep.equal([3, 5]);
+      far.resume();
+      await settled();
+      test.clock.advance(0);
+      await settled();
+      test.clock.advance(0);
+      expect(seen.text).to.equal('1234567890more');
+      expect(stream.log.events.filter((event) => event !== 'write')).to.deep.equal([
+        'read 90',
+        'wrote true',
+        'read more',
+        'wrote true',
+        'end',
+        'close',
+      ]);
+    });
+
+    it('is read on while the last quarter is on its way, and not before', async () => {
+      const test = newEngine();
+      const MIB = 1_048_576;
+      class Large extends RecordingStream {
+        override onRead(data: Buffer) {
+          super.onRead(data);
+          this.write(Buffer.alloc(MIB));
+        }
+      }
+      const { stream, far, seen } = connect(test.engine, Large);
+      stream.highWaterMark = MIB;
+      let most = MIB / 2;
+      const { onChunk } = seen;
+      seen.onChunk = (chunk) => {
+        onChunk.call(seen, chunk);
+        if (seen.length >= most) far.pause();
+      };
+      far.write('a');
+      far.write('b');
+      await settled();
+      expect([seen.length, stream.log.take()]).to.deep.equal([MIB / 2, ['connect', 'read a']]);
+      most = 0.75 * MIB;
+      far.resume();
+      await settled();
+      expect([seen.length, stream.log.take()]).to.deep.equal([0.75 * MIB, ['read b']]);
+      await done(stream, test);
+    });
+
+    it('is read no further though the user resumes', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine, Echo);
+      stream.highWaterMark = 4;
+      far.pause();
+      far.write('1234');
+      far.write('5678');
+      await settled();
+      stream.resume();
+      await settled();
+      expect(stream.log.events).to.deep.equal(['connect', 'read 1234', 'wrote false']);
+      expect(far.pendingBytes).to.equal(4);
+      await done(stream, test);
+    });
+
+    it('holds nothing up with what is written at other times', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine);
+      stream.highWaterMark = 4;
+      far.pause();
+      expect(stream.write('123456')).to.equal(false);
+      far.write('a');
+      await settled();
+      expect(stream.log.events).to.deep.equal(['connect', 'read a']);
       await done(stream, test);
     });
   });

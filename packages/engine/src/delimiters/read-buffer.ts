@@ -92,7 +92,7 @@ export class ReadBuffer {
     const window = this.#window;
     if (window.length <= COPIED_TOGETHER) window.own();
     const view = window.bytes.subarray(window.start, window.start + length);
-    const piece = window.isOwned && window.bytes.length <= COPIED_TOGETHER ? view : Buffer.from(view);
+    const piece = window.bytes.length <= COPIED_TOGETHER ? view : Buffer.from(view);
     window.start += length + dropped;
     this.#searched = 0;
     return piece;

@@ -35,7 +35,10 @@ export class RegExpDelimiter implements Cutter<Buffer | RegExpExecArray> {
     return this.#reach === Number.POSITIVE_INFINITY;
   }
 
-  /** Throws UsageError for a pattern that can match empty text, which would cut for ever. */
+  /**
+   * Throws UsageError for a pattern that can match empty text, which would cut for ever. One that looks for longer text around its empty
+   * match than is tried here is refused when it finds it.
+   */
   constructor({ source, flags, sticky }: RegExp) {
     this.#pattern = new RegExp(source, flags);
     this.#reach = !sticky && BOUNDED.test(source) ? source.length - 1 : Number.POSITIVE_INFINITY;

@@ -188,6 +188,7 @@ export class StreamInput implements PieceSource {
 
   /** Hands on what has come, and then the peer's end. */
   readOn(): void {
+    if (this.#isCutting) return;
     this.#cut();
     this.#buffer.retain();
     // Not before: more would pile up behind a piece that is too long, or that a loop has not asked for.
@@ -227,13 +228,13 @@ export class StreamInput implements PieceSource {
 
   demandPiece(): void {
     this.#isPieceWanted = true;
-    if (!this.#isCutting) this.readOn();
+    this.readOn();
   }
 
   leave(): void {
     this.endLoop(null);
     // A `close` that is overridden may go on reading.
-    this.#pauseOrGoOn();
+    if (this.#sink.isOpen) this.#pauseOrGoOn();
   }
 
   get #mayCut(): boolean {
