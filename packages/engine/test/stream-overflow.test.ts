@@ -151,47 +151,6 @@ describe('Stream, overflow', () => {
     await done(stream, test);
   });
 
-  const sizes: { delimiter: ReadDelimiter; bytes: number }[] = [
-    ...[';', null, 9, /;/, /\r?\n/, /[;,](?:a|b)/, toSemicolon].map((delimiter) => ({
-      delimiter,
-      bytes: 65_536,
-    })),
-    ...[/a+/, /\s*;/, /x{3}/, /(?<!a);/, /(?=;)x?;/, /\d;/y].map((delimiter) => ({
-      delimiter,
-      bytes: 8_192,
-    })),
-  ];
-  for (const { delimiter, bytes } of sizes) {
-    it(`comes above ${bytes} bytes for ${inspect(delimiter)}, until bufferSize is set`, () => {
-      const stream = new RecordingStream({ engine: newEngine().engine });
-      stream.readDelimiter = delimiter;
-      expect(stream.bufferSize).to.equal(bytes);
-      stream.bufferSize = 20_000;
-      expect(stream.bufferSize).to.equal(20_000);
-      stream.readDelimiter = '\n';
-      stream.readDelimiter = delimiter;
-      expect(stream.bufferSize).to.equal(20_000);
-    });
-  }
-
-  it('comes above 8 KiB for a RegExp that is searched anew with every chunk, and not for the next delimiter', async () => {
-    const test = newEngine();
-    const { stream, far } = connect(test.engine, Stuck);
-    stream.readDelimiter = /;+/;
-    far.write('x'.repeat(8_192));
-    await settled();
-    expect(stream.log.take()).to.deep.equal(['connect']);
-    far.write('x');
-    await settled();
-    expect(stream.log.take()).to.deep.equal(['overflow ENGINE_BUFFER_OVERFLOW at 8193']);
-    stream.readDelimiter = ';';
-    test.clock.advance(0);
-    far.write(';');
-    await settled();
-    expect(stream.log.events.map((event) => event.length)).to.deep.equal([8_198]);
-    await done(stream, test);
-  });
-
   const raising: { delimiter: ReadDelimiter; bytes: string }[] = [
     { delimiter: 5, bytes: '12345' },
     { delimiter: new Struct('5s'), bytes: '12345' },

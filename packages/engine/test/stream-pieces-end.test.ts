@@ -36,6 +36,18 @@ describe('Stream, the end of a for await', () => {
       expect(stream.log.events).to.deep.equal(['end', 'close']);
     });
 
+    it('for read(), too, with one error however often it is asked', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine, HalfOpen);
+      far.end();
+      const errors = [1, 2].map(() => stream.read().catch((error) => error));
+      const [first, second] = await Promise.all(errors);
+      expect(first).to.have.property('code', 'ENGINE_ENDED');
+      expect(second).to.equal(first);
+      await rest(test);
+      await done(stream, test);
+    });
+
     it('with what is no piece still in bufferedBytes', async () => {
       const test = newEngine();
       const { stream, far } = connect(test.engine, HalfOpen);

@@ -269,6 +269,18 @@ describe('Stream, for await', () => {
       }
     });
 
+    it('behind read(), which is refused from then on', async () => {
+      const test = newEngine();
+      const { stream, far } = connect(test.engine);
+      far.write('2;a;b;c');
+      expect(String(await stream.read(';'))).to.equal('2');
+      void readAll(stream);
+      await settled();
+      expect(stream.log.events).to.deep.equal(['connect', 'piece a', 'piece b']);
+      expect(await stream.read(1).catch(({ code }) => code)).to.equal('ENGINE_READ_IN_USE');
+      await done(stream, test);
+    });
+
     it('not while another is at work, which goes on; but after it', async () => {
       const test = newEngine();
       const { stream, far } = connect(test.engine, HalfOpen);

@@ -300,49 +300,6 @@ describe('Stream, held back', () => {
   });
 
   describe('a peer that does not take its answers', () => {
-    /** Answers each piece with as much. */
-    class Echo extends RecordingStream {
-      override onRead(data: Buffer) {
-        super.onRead(data);
-        this.log.add(`wrote ${this.write(data)}`);
-      }
-    }
-
-    it('is read no further from highWaterMark on, and again from a quarter of it', async () => {
-      const test = newEngine();
-      const { stream, far, seen } = connect(test.engine, Echo);
-      stream.highWaterMark = 8;
-      stream.readDelimiter = ';';
-      far.pause();
-      far.write('1234;5678;90;');
-      far.write('more;');
-      far.end();
-      await settled();
-      test.clock.advance(0);
-      expect(stream.log.take()).to.deep.equal([
-        'connect',
-        'read 1234',
-        'wrote true',
-        'read 5678',
-        'wrote false',
-      ]);
-      expect([stream.bufferedBytes, far.pendingBytes]).to.deep.equal([3, 5]);
-      far.resume();
-      await settled();
-      test.clock.advance(0);
-      await settled();
-      test.clock.advance(0);
-      expect(seen.text).to.equal('1234567890more');
-      expect(stream.log.events.filter((event) => event !== 'write')).to.deep.equal([
-        'read 90',
-        'wrote true',
-        'read more',
-        'wrote true',
-        'end',
-        'close',
-      ]);
-    });
-
     it('is read on while the last quarter is on its way, and not before', async () => {
       const test = newEngine();
       const MIB = 1_048_576;
@@ -368,33 +325,6 @@ describe('Stream, held back', () => {
       far.resume();
       await settled();
       expect([seen.length, stream.log.take()]).to.deep.equal([0.75 * MIB, ['read b']]);
-      await done(stream, test);
-    });
-
-    it('is read no further though the user resumes', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine, Echo);
-      stream.highWaterMark = 4;
-      far.pause();
-      far.write('1234');
-      far.write('5678');
-      await settled();
-      stream.resume();
-      await settled();
-      expect(stream.log.events).to.deep.equal(['connect', 'read 1234', 'wrote false']);
-      expect(far.pendingBytes).to.equal(4);
-      await done(stream, test);
-    });
-
-    it('holds nothing up with what is written at other times', async () => {
-      const test = newEngine();
-      const { stream, far } = connect(test.engine);
-      stream.highWaterMark = 4;
-      far.pause();
-      expect(stream.write('123456')).to.equal(false);
-      far.write('a');
-      await settled();
-      expect(stream.log.events).to.deep.equal(['connect', 'read a']);
       await done(stream, test);
     });
   });
