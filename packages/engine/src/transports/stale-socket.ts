@@ -6,11 +6,20 @@
  */
 import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+
+/** A server makes its file before it listens on it; where node:cluster shares it, a message to the worker lies between. */
+const YOUNG_MS = 1_000;
 
 /** Removes the socket file at `path` if nobody answers on it. Any other file stays. */
 export async function removeStaleSocket(path: string): Promise<void> {
   const before = lstatSync(path, { throwIfNoEntry: false });
   if (!before?.isSocket() || (await isAnswered(path))) return;
+  const age = Date.now() - before.mtimeMs;
+  if (age < YOUNG_MS) {
+    await setTimeout(YOUNG_MS - Math.max(0, age));
+    if (await isAnswered(path)) return;
+  }
   // From here on nothing is awaited: what others do meanwhile happens in another process.
   const aside = `${path}.${process.pid}`;
   try {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -16,6 +17,7 @@ import { basename, dirname } from 'node:path';
 import { type Engine, Server } from '@inseam/engine';
 import { expect } from 'chai';
 import { removeStaleSocket } from '#src/transports/stale-socket';
+import { itWith } from '../support/debian-tool.js';
 import { ask, Echo, failure, LoggedServer, temporaryPaths } from '../support/echo-server.js';
 import type { EventLog } from '../support/event-log.js';
 import { startChild } from '../support/run-child.js';
@@ -82,6 +84,46 @@ describe('the file of a Unix socket', () => {
     first.close();
     await second.listen(path);
     expect(await ask({ path }, 'hello')).to.equal('hello');
+  });
+
+  it('that was left a moment ago is replaced, too', async () => {
+    const path = await leftover();
+    const now = new Date();
+    utimesSync(path, now, now);
+    await newServer().listen(path);
+    expect(await ask({ path }, 'hello')).to.equal('hello');
+  });
+
+  itWith('python3', 'of a server that is about to listen stays', async () => {
+    const path = newPath();
+    const source = `
+import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+print('bound', flush=True)
+sys.stdin.readline()
+server.listen()
+served = []
+while True:
+    served.append(server.accept()[0])
+    try:
+        served[-1].sendall(b'mine')
+        served[-1].shutdown(socket.SHUT_WR)
+    except OSError:
+        pass # the look at it, which is over at once`;
+    const child = spawn('python3', ['-c', source, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      const listening = failure(newServer().listen(path));
+      // By then it has been found that nobody answers.
+      await failure(ask({ path }, ''));
+      child.stdin.write('\n');
+      expect(await listening).to.equal(TAKEN);
+      expect(await ask({ path }, '')).to.equal('mine');
+    } finally {
+      child.kill();
+      await once(child, 'exit');
+    }
   });
 
   it('of a server that is too busy to answer stays', async () => {
