@@ -96,6 +96,12 @@ export const HTTP_ERRORS = Object.freeze({
     message: 'the request target is longer than this server takes',
     section: 'RFC 9110 §15.5.15',
   },
+  HTTP_FORM: { status: 400, message: 'the form in the content is malformed', section: 'RFC 7578 §4' },
+  HTTP_FORM_TOO_LARGE: {
+    status: 413,
+    message: 'the form has more fields, more files or longer ones than this server takes',
+    section: 'RFC 9110 §15.5.14',
+  },
   HTTP_EXPECTATION: {
     status: 417,
     message: 'the only expectation that can be met is 100-continue',
@@ -119,6 +125,7 @@ export const HTTP_ERRORS = Object.freeze({
   HTTP_CONNECT: { status: 501, message: 'this server is not a tunnel', section: 'RFC 9110 §9.3.6' },
   HTTP_VERSION: { status: 505, message: 'the major version is not 1', section: 'RFC 9110 §15.6.6' },
 
+  HTTP_FILE_CHANGED: { message: 'the file was changed while it was sent', phase: 'write' },
   HTTP_RESPONSE_CUT: { message: 'the handler failed in the middle of its response', phase: 'write' },
 
   HTTP_HANDLER: { message: 'HTTPServer needs a request handler: a function that takes the request' },
@@ -145,6 +152,28 @@ export const HTTP_ERRORS = Object.freeze({
   HTTP_CONTENT: { message: 'content must be a string or a Uint8Array' },
   HTTP_CONTENT_TOO_LONG: { message: 'more content than Content-Length announced', section: 'RFC 9110 §8.6' },
   HTTP_CONTENT_TOO_SHORT: { message: 'less content than Content-Length announced', section: 'RFC 9110 §8.6' },
+  HTTP_CONTENT_AHEAD: {
+    message: 'the content has not been read yet; wait for the request handler, or take it with for await',
+  },
+  HTTP_CONTENT_TAKEN: { message: 'the content was taken piece by piece, and is gone' },
+  HTTP_COOKIE_SECRET: {
+    message:
+      'signed cookies need a secret: new HTTPServer(handler, { cookieSecret: "32 random bytes or more" })',
+  },
+  HTTP_SECURE_COOKIE: { message: 'a signed cookie holds text, or what JSON can say but null' },
+  HTTP_JSON: { message: 'the value cannot be said in JSON', section: 'RFC 8259' },
+  HTTP_REDIRECT: {
+    message: 'a redirection is 301, 302, 303, 307 or 308, and goes to a URL',
+    section: 'RFC 9110 §15.4',
+  },
+  HTTP_FILE: { message: 'a file is named by its path: text without NUL' },
+  HTTP_SENDFILE: { message: 'the path cannot be told to the proxy: it is not under fileRoot' },
+  HTTP_UPLOADED_FILE: { message: 'the uploaded file has been moved or its request is over' },
+  HTTP_STREAM: { message: 'a stream is a Readable, a ReadableStream or an async iterable of text or bytes' },
+  HTTP_EVENT: {
+    message:
+      'an event has text without a line break or NUL for its name and id, and a whole number for retry',
+  },
   HTTP_UPGRADE: { message: 'only a current request without a response can be upgraded' },
 } as const satisfies Record<string, HTTPErrorEntry>);
 

@@ -6,6 +6,8 @@
  *     server/http-request.ts       what a handler gets
  *     protocol/                    HTTP/1.1 itself, pure: request-parser.ts and response-writer.ts are its two doors
  */
+export type { CookieSecret } from './cookies/cookie-signer.js';
+export { type CookieOptions, CookiesOut } from './cookies/cookies-out.js';
 export {
   HTTP_ERRORS,
   HTTPError,
@@ -13,10 +15,15 @@ export {
   type HTTPErrorEntry,
   HTTPProtocolError,
 } from './errors.js';
+export type { SendFileOptions } from './files/file-sender.js';
+export { MimeTypes } from './files/mime-types.js';
 export { HTTP_LIMITS, type HTTPLimits, MAX_REQUEST } from './limits.js';
 export { type HeadersInit, HTTPHeaders } from './protocol/http-headers.js';
 export { STATUS_NAMES } from './protocol/status.js';
-export { type CookieOptions, CookiesOut } from './server/cookies-out.js';
+export type { XHeadersOption } from './proxy/x-headers.js';
+export type { CompressionOptions } from './responses/compression.js';
+export { EventStream, type ServerEvent } from './responses/event-stream.js';
+export type { ContentSource } from './responses/send-stream.js';
 export { HTTPConnection } from './server/http-connection.js';
-export { HTTPRequest } from './server/http-request.js';
+export { HTTPRequest, type SecureCookieOptions, type SecureCookieValue } from './server/http-request.js';
 export { HTTPServer, type HTTPServerOptions, type RequestHandler } from './server/http-server.js';

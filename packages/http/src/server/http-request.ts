@@ -4,12 +4,30 @@
  * Made once for a request; whatever costs something to find out is found out when it is asked for.
  */
 import { parseCookie } from 'cookie';
+import { type CookieOptions, CookiesOut } from '../cookies/cookies-out.js';
+import { httpUsageError } from '../errors.js';
+import type { SendFileOptions } from '../files/file-sender.js';
 import { hasToken } from '../protocol/grammar.js';
 import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { ResponseWriter } from '../protocol/response-writer.js';
-import { CookiesOut } from './cookies-out.js';
+import type { Origin } from '../proxy/x-headers.js';
+import { EventStream } from '../responses/event-stream.js';
+import { redirectLocation } from '../responses/redirect.js';
+import { type ContentSource, sendStream } from '../responses/send-stream.js';
 import type { HTTPConnection } from './http-connection.js';
+
+/** What a signed cookie can say: text, or a value for JSON. */
+export type SecureCookieValue = string | number | boolean | object;
+
+export interface SecureCookieOptions extends Omit<CookieOptions, 'expires' | 'maxAge'> {
+  /** When it ends: a Date, or milliseconds from now. Default 30 days. */
+  expires?: Date | number | undefined;
+}
+
+const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000;
+const JSON_TYPE = 'application/json';
+const REDIRECTIONS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export class HTTPRequest {
   /** The connection it came on. */
@@ -31,6 +49,7 @@ export class HTTPRequest {
   #get: URLSearchParams | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
   #cookiesOut: CookiesOut | null = null;
+  #origin: Origin | null = null;
   #abort: AbortController | null = null;
   #hasLeft = false;
   #onClose: (() => unknown) | null = null;
@@ -61,21 +80,23 @@ export class HTTPRequest {
     this.#headers ??= HTTPHeaders.fromBlock(this.#head.fields);
     return this.#headers;
   }
-  /** The client's address, '' on a Unix socket. */
+  /** The client's address, or what a believed proxy says it is (`xheaders`); '' on a Unix socket. */
   get remoteIp(): string {
+    const said = this.#said()?.remoteIp;
+    if (said) return said;
     const address = this.connection.remoteAddress;
     return address !== null && 'host' in address ? address.host : '';
   }
-  /** 'http', or 'https' on an encrypted connection. */
+  /** 'http', or 'https' on an encrypted connection; or what a believed proxy says (`xheaders`). */
   get scheme(): 'http' | 'https' {
-    return this.connection.tls === null ? 'http' : 'https';
+    return this.#said()?.scheme ?? (this.connection.tls === null ? 'http' : 'https');
   }
   get isSecure(): boolean {
     return this.scheme === 'https';
   }
   /** Host and port as the client named them; '127.0.0.1' where an HTTP/1.0 client named none. */
   get host(): string {
-    return this.#head.host || '127.0.0.1';
+    return this.#said()?.host || this.#head.host || '127.0.0.1';
   }
   /** The host without its port, in lower case, and an IPv6 address without its brackets. */
   get hostname(): string {
@@ -100,7 +121,8 @@ export class HTTPRequest {
   }
   /** The query as form fields. */
   get get(): URLSearchParams {
-    this.#get ??= new URLSearchParams(this.query);
+    // URLSearchParams would take a leading '?' for the query's mark.
+    this.#get ??= new URLSearchParams(`?${this.query}`);
     return this.#get;
   }
   /** The whole URL. */
@@ -112,6 +134,17 @@ export class HTTPRequest {
     this.#cookies ??= parseCookie(this.headers.get('cookie') ?? '') as Record<string, string>;
     return this.#cookies;
   }
+  /**
+   * What `setSecureCookie` has put into cookie `name`; null for a cookie that is missing, tampered with, expired or
+   * from the future. Throws UsageError without a `cookieSecret`.
+   */
+  getSecureCookie(name: string): unknown {
+    const text = this.cookies[name];
+    const { cookieSigner, engine } = this.connection.server;
+    if (cookieSigner === null) throw httpUsageError('HTTP_COOKIE_SECRET');
+    return text === undefined ? null : cookieSigner.verify(name, text, engine.clock.date());
+  }
+
   /** Milliseconds since the request was complete; once the response is finished, how long that took. */
   get time(): number {
     return this.#tookMs ?? this.connection.engine.clock.now() - this.#startedAt;
@@ -145,6 +178,23 @@ export class HTTPRequest {
     return this.#cookiesOut;
   }
 
+  /**
+   * Sets a cookie that the client can read but not change: signed, HttpOnly unless told otherwise. Throws UsageError
+   * without a `cookieSecret`, and for what no cookie can hold.
+   */
+  setSecureCookie(name: string, value: SecureCookieValue, options: SecureCookieOptions = {}): void {
+    const { cookieSigner, engine } = this.connection.server;
+    if (cookieSigner === null) throw httpUsageError('HTTP_COOKIE_SECRET');
+    const { expires = THIRTY_DAYS_MS, ...attributes } = options;
+    const now = engine.clock.date();
+    const lifetimeMs = typeof expires === 'number' ? expires : expires.getTime() - now;
+    this.cookiesOut.set(name, cookieSigner.sign(name, value, lifetimeMs, now), {
+      httpOnly: true,
+      ...attributes,
+      expires: new Date(now + lifetimeMs),
+    });
+  }
+
   /** Whether `finish` or `sendResponse` has been called. */
   get finished(): boolean {
     return this.#response.isFinished;
@@ -159,6 +209,50 @@ export class HTTPRequest {
     if (this.#cookiesOut !== null) this.sendCookies();
     this.#response.writeAll(this.connection.output, content, status, type, this.#date());
     this.#finished(true);
+  }
+
+  /** Sends `value` as JSON. Throws UsageError for what JSON cannot say: undefined, a function, a cycle, a BigInt. */
+  sendJSON(value: unknown, status?: number): void {
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(value);
+    } catch (error) {
+      throw httpUsageError('HTTP_JSON', (error as Error).message);
+    }
+    if (text === undefined) throw httpUsageError('HTTP_JSON', typeof value);
+    this.sendResponse(text, status, JSON_TYPE);
+  }
+
+  /**
+   * Sends the client to another URL, absolute or relative; what no URL has is percent-encoded. `status` is 301, 302,
+   * 303, 307 or 308.
+   */
+  redirect(location: string, status = 302): void {
+    if (!REDIRECTIONS.has(status)) throw httpUsageError('HTTP_REDIRECT', String(status));
+    this.sendResponse('', status, { Location: redirectLocation(location) });
+  }
+
+  /**
+   * Sends a file and finishes the response: with validators, conditions and ranges (RFC 9110 §13, §14), or, with the
+   * server's `sendfile`, by telling the proxy to send it. A relative path is looked up in `fileRoot`, else in the working
+   * directory; nothing outside `fileRoot` is sent. Answers 404 or 403 itself. Resolves when the response is finished; never
+   * rejects, so it need not be awaited.
+   */
+  sendFile(path: string, options: SendFileOptions = {}): Promise<void> {
+    return this.connection.server.files.send(this, path, options);
+  }
+
+  /**
+   * Sends what `source` gives and finishes the response, at the client's pace. The source is destroyed when the client
+   * leaves. A source that fails ends the connection, and is reported. Resolves when it is over; never rejects.
+   */
+  sendStream(source: ContentSource, status?: number, type?: string | HeadersInit): Promise<void> {
+    return sendStream(this, source, status, type);
+  }
+
+  /** Begins a stream of Server-Sent Events, which lasts until it is closed or the client leaves. */
+  sendEvents(): EventStream {
+    return new EventStream(this);
   }
 
   /** Sets the status of a response sent piece by piece. Goes out with the headers. */
@@ -232,6 +326,14 @@ export class HTTPRequest {
     this.#hasLeft = true;
     this.connection.notifyLeft(this.#onClose);
     this.#abort?.abort();
+  }
+
+  /** What the proxies say, if there are any that are believed. */
+  #said(): Origin | null {
+    const { xheaders } = this.connection.server;
+    if (xheaders === null) return null;
+    this.#origin ??= xheaders.originOf(this.connection.remoteAddress, this.headers);
+    return this.#origin;
   }
 
   get #isGone(): boolean {

@@ -1,14 +1,21 @@
 /** HTTPServer: a Server whose connections speak HTTP and hand each request to one handler. */
 import {
   type DependencyContainer,
+  container as defaultContainer,
   type Engine,
   type ListenAddress,
   type ListenOptions,
   requireOptions,
   Server,
 } from '@inseam/engine';
+import '../container.js';
+import { type CookieSecret, CookieSigner } from '../cookies/cookie-signer.js';
 import { httpUsageError } from '../errors.js';
+import { FileSender } from '../files/file-sender.js';
+import { MimeTypes } from '../files/mime-types.js';
 import { HTTP_LIMITS, type HTTPLimits, MAX_REQUEST } from '../limits.js';
+import { XHeaders, type XHeadersOption } from '../proxy/x-headers.js';
+import { Compression, type CompressionOptions } from '../responses/compression.js';
 import { HTTPConnection } from './http-connection.js';
 import type { HTTPRequest } from './http-request.js';
 
@@ -20,6 +27,18 @@ export interface HTTPServerOptions {
   maxRequest?: number | undefined;
   /** Whether a connection may carry several requests. Default true. */
   keepAlive?: boolean | undefined;
+  /** Signs cookies; of several secrets the first signs and all verify. Without one signed cookies are a UsageError. */
+  cookieSecret?: CookieSecret | undefined;
+  /** Whose X-Forwarded-For, X-Real-IP, X-Forwarded-Proto, X-Forwarded-Host and Forwarded are believed. Default false: nobody's. */
+  xheaders?: XHeadersOption | undefined;
+  /** Lets the proxy send the files of `sendFile`: true for the header X-Sendfile, or its name, 'X-Accel-Redirect' for nginx. Default false. */
+  sendfile?: boolean | string | undefined;
+  /** What the proxy calls `fileRoot`: '/_static/', say. */
+  sendfilePrefix?: string | undefined;
+  /** The directory that `sendFile` sends from, and never leaves. Default: the working directory, for relative paths. */
+  fileRoot?: string | undefined;
+  /** Whether whole responses and streams are compressed for clients that take it. Default false. */
+  compress?: boolean | CompressionOptions | undefined;
   /** Limits to change; the rest keep their defaults. */
   limits?: { [K in keyof HTTPLimits]?: HTTPLimits[K] | undefined } | undefined;
   /** Connections served at once; further ones wait, unread. Default 65,536. */
@@ -37,6 +56,12 @@ export interface HTTPServerOptions {
 const OPTIONS = [
   'maxRequest',
   'keepAlive',
+  'cookieSecret',
+  'xheaders',
+  'sendfile',
+  'sendfilePrefix',
+  'fileRoot',
+  'compress',
   'limits',
   'maxConnections',
   'connectTimeoutMs',
@@ -51,13 +76,32 @@ export class HTTPServer extends Server<HTTPConnection> {
   readonly maxRequest: number;
   readonly keepAlive: boolean;
   readonly limits: Readonly<HTTPLimits>;
+  /** For requests: what signs cookies, null without a secret. */
+  readonly cookieSigner: CookieSigner | null;
+  /** For requests: whose X-headers are believed, null for nobody's. */
+  readonly xheaders: XHeaders | null;
+  /** For requests: what sends files. */
+  readonly files: FileSender;
+  /** For requests: what compresses, null where nothing does. */
+  readonly compression: Compression | null;
   /** For connections: how closely the engine has to look at them. */
   readonly shortestTimeoutMs: number;
 
   /** Throws UsageError for a handler that is no function and for limits that are not numbers above 0. */
   constructor(requestHandler: RequestHandler, options: HTTPServerOptions = {}) {
     requireOptions(options, OPTIONS);
-    const { maxRequest = MAX_REQUEST, keepAlive = true, limits = {}, ...parts } = options;
+    const {
+      maxRequest = MAX_REQUEST,
+      keepAlive = true,
+      cookieSecret,
+      xheaders = false,
+      sendfile = false,
+      sendfilePrefix,
+      fileRoot,
+      compress = false,
+      limits = {},
+      ...parts
+    } = options;
     super({ ...parts, ConnectionClass: HTTPConnection });
     if (typeof requestHandler !== 'function') throw httpUsageError('HTTP_HANDLER', typeof requestHandler);
     if (!(Number.isSafeInteger(maxRequest) && maxRequest >= 0))
@@ -66,6 +110,11 @@ export class HTTPServer extends Server<HTTPConnection> {
     this.requestHandler = requestHandler;
     this.maxRequest = maxRequest;
     this.keepAlive = keepAlive;
+    this.cookieSigner = cookieSecret === undefined ? null : new CookieSigner(cookieSecret);
+    this.xheaders = xheaders === false ? null : new XHeaders(xheaders);
+    const mimeTypes = (options.container ?? defaultContainer).resolve(MimeTypes);
+    this.files = new FileSender({ fileRoot, sendfile, sendfilePrefix, mimeTypes });
+    this.compression = compress === false ? null : new Compression(compress === true ? {} : compress);
     this.limits = checkLimits(limits);
     const { headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } =
       this.limits;
