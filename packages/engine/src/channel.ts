@@ -28,8 +28,8 @@ export abstract class Channel {
   /** Closes at once and drops what is unsent; `reason` is what `onClose` gets. Idempotent. */
   abstract abort(reason?: InseamError): void;
 
-  /** The engine has stopped waiting. */
-  abortOverdue(reason: InseamError): void {
+  /** `abort` by the engine or a default handler, which no program can know of in time. */
+  giveUp(reason: InseamError): void {
     this.abort(reason);
   }
 
@@ -44,7 +44,7 @@ export abstract class Channel {
   /** Called for every error without a handler of its own. The default reports it and closes at once. */
   onError(error: InseamError): unknown {
     this.logger.warn(`${this.constructor.name} failed`, error);
-    this.abort(error);
+    this.giveUp(error);
     return undefined;
   }
 

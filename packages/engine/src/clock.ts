@@ -15,8 +15,8 @@ export interface Clock {
 
 export const Clock: InjectionToken<Clock> = Symbol('Clock');
 
-/** The longest wait that setTimeout takes; the engine simply looks again after it. */
-const LONGEST_WAIT_MS = 0x7fffffff;
+/** The longest wait that the system's timers take; the engine simply looks again after it. */
+export const LONGEST_WAIT_MS = 0x7fffffff;
 
 /** The system's clock and timers. */
 export const systemClock: Clock = Object.freeze({

@@ -12,7 +12,7 @@ import { OVERFLOW } from './delimiters/read-buffer.js';
 import type { ReadDelimiter } from './delimiters/read-delimiter.js';
 import { InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { requireMilliseconds, requireOptions } from './options.js';
+import { requireCount, requireMilliseconds, requireOptions } from './options.js';
 
 export interface DatagramServerOptions extends DatagramOptions {
   /**
@@ -43,10 +43,7 @@ export class DatagramServer extends Datagram {
     requireOptions(options, [...DATAGRAM_OPTIONS, 'maxSenders', 'senderTimeoutMs']);
     const { maxSenders = ENGINE_LIMITS.maxSenders, senderTimeoutMs, ...others } = options;
     super(others);
-    if (!(Number.isSafeInteger(maxSenders) && maxSenders > 0)) {
-      throw usageError('ENGINE_OPTION', `maxSenders: ${maxSenders}`);
-    }
-    this.#senders = new SenderBuffers(maxSenders);
+    this.#senders = new SenderBuffers(requireCount('maxSenders', maxSenders));
     this.#senderTimeoutMs = requireMilliseconds(
       'senderTimeoutMs',
       senderTimeoutMs ?? ENGINE_LIMITS.senderTimeoutMs,

@@ -264,9 +264,7 @@ export class Datagram extends DatagramHandlers {
   /** Has the engine look at the timeouts as often as the shortest of them needs, or not at all. */
   protected watchTimeouts(): void {
     if (this.#state === 'idle' || this.#state === 'closed') return;
-    const shortestMs = this.shortestTimeoutMs;
-    if (shortestMs === Number.POSITIVE_INFINITY) this.engine.unwatch(this);
-    else this.engine.watch(this, shortestMs);
+    this.engine.watch(this, this.shortestTimeoutMs);
   }
 
   protected get shortestTimeoutMs(): number {

@@ -3,15 +3,19 @@
  *
  * Node's event loop does the waiting, so there is no poller to own: sockets and timers work from the moment
  * they are set up. `start()` holds the process until `stop()`; it is not needed for anything to run.
+ *
+ * The file is longer than 300 lines because its public members stand here with their contracts, and because timers
+ * and channels meet in the one turn that `poll` runs and `stop` waits for.
  */
 import { type Channel, isThenable } from './channel.js';
-import { Clock } from './clock.js';
+import { Clock, LONGEST_WAIT_MS } from './clock.js';
 import { container, type DependencyContainer, instanceCachingFactory } from './container.js';
 import { diagnostics } from './diagnostics.js';
 import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
 import { Logger } from './logger.js';
 import { Resolver } from './resolver.js';
+import { TimeoutSweep } from './timeout-sweep.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
 import type { DialParts } from './transports/socket-transport.js';
 
@@ -52,8 +56,6 @@ export interface EngineStats {
 
 /** Loops tick no faster than this, in milliseconds, so that one of them does not keep a core busy. */
 const LOOP_TICK_MS = 1;
-/** A timer that only holds the process: how often it fires does not matter. */
-const HOLD_MS = 0x7fffffff;
 
 /** A stream with bytes to send. The engine flushes all of them once, when the current turn's work is done. */
 export interface Flushable {
@@ -77,9 +79,7 @@ export class Engine {
   #bytesWritten = 0;
   #loopLagMs = 0;
   #maxLoopLagMs = 0;
-  readonly #watched = new Set<Channel>();
-  #sweep: TimerHandle | null = null;
-  #sweepMs = Number.POSITIVE_INFINITY;
+  readonly #sweep = new TimeoutSweep(this);
   #unflushed: Flushable[] = [];
   #started: { promise: Promise<void>; resolve: () => void; hold: NodeJS.Timeout } | null = null;
   #stopping: { promise: Promise<void>; resolve: () => void } | null = null;
@@ -194,8 +194,8 @@ export class Engine {
   start(): Promise<void> {
     if (this.#started === null) {
       const { promise, resolve } = settleable();
-      // Unlike every other timer this one is to hold the process, so it is not the Clock's.
-      this.#started = { promise, resolve, hold: setInterval(() => {}, HOLD_MS) };
+      // Unlike every other timer this one is to hold the process, so it is not the Clock's; nothing happens in it.
+      this.#started = { promise, resolve, hold: setInterval(() => {}, LONGEST_WAIT_MS) };
     }
     return this.#started.promise;
   }
@@ -214,10 +214,12 @@ export class Engine {
     }
     const abortAll = () => {
       this.#overdue = new Set(this.#channels);
-      for (const channel of this.#overdue) channel.abortOverdue(transportError('ENGINE_STOP_TIMEOUT'));
+      for (const channel of this.#overdue) channel.giveUp(transportError('ENGINE_STOP_TIMEOUT'));
     };
     const patience =
-      stopTimeoutMs > 0 ? this.defer(Math.min(stopTimeoutMs, HOLD_MS), abortAll) : this.callback(abortAll);
+      stopTimeoutMs > 0
+        ? this.defer(Math.min(stopTimeoutMs, LONGEST_WAIT_MS), abortAll)
+        : this.callback(abortAll);
     const whenStopped = stopping.promise.then(() => patience.cancel());
     if (this.#channels.size === 0) this.#stopped();
     return whenStopped;
@@ -253,7 +255,7 @@ export class Engine {
   /** For channels: counts `channel` as closed; `reason` is what its `onClose` got. */
   removeChannel(channel: Channel, reason: InseamError | null): void {
     if (!this.#channels.delete(channel)) return;
-    this.unwatch(channel);
+    this.#sweep.unwatch(channel);
     this.#bytesRead += channel.bytesRead;
     this.#bytesWritten += channel.bytesWritten;
     if (reason !== null) this.counters.errors++;
@@ -264,23 +266,11 @@ export class Engine {
 
   /**
    * For channels: calls `channel.checkTimeouts` from time to time until it is removed, at least four times in
-   * `shortestMs`. One sweep serves all of them, so a timeout costs no timer.
+   * `shortestMs`; Infinity ends that.
    */
   watch(channel: Channel, shortestMs: number): void {
-    this.#watched.add(channel);
-    const everyMs = Math.max(LOOP_TICK_MS, Math.min(ENGINE_LIMITS.sweepMs, shortestMs / 4));
-    if (everyMs >= this.#sweepMs) return;
-    this.#sweep?.cancel();
-    this.#sweepMs = everyMs;
-    this.#sweep = this.cycle(everyMs, this.#checkTimeouts);
-  }
-
-  /** For channels: ends `watch`. */
-  unwatch(channel: Channel): void {
-    if (!this.#watched.delete(channel) || this.#watched.size > 0) return;
-    this.#sweep?.cancel();
-    this.#sweep = null;
-    this.#sweepMs = Number.POSITIVE_INFINITY;
+    if (shortestMs === Number.POSITIVE_INFINITY) this.#sweep.unwatch(channel);
+    else this.#sweep.watch(channel, shortestMs);
   }
 
   /** For channels: user code failed; `message` says where. */
@@ -317,16 +307,6 @@ export class Engine {
   };
 
   readonly #reportTimer = (error: unknown): void => this.report(error, 'a timer threw', null);
-
-  readonly #checkTimeouts = (): void => {
-    for (const channel of this.#watched) {
-      try {
-        channel.checkTimeouts(this.#latestPollTime);
-      } catch (error) {
-        this.report(error, `${channel.constructor.name}.checkTimeouts threw`, channel);
-      }
-    }
-  };
 
   /** Runs user code: a throw or a rejected promise is reported, never fatal. */
   #observe(where: string, channel: Channel | null, call: () => unknown): void {

@@ -1,7 +1,7 @@
 /**
  * @inseam/engine: an engine for protocols of your own. In reading order:
  *
- *     engine.ts          timers, open channels, start and stop      timer-queue.ts, clock.ts, diagnostics.ts
+ *     engine.ts          timers, open channels, start and stop      timer-queue.ts, timeout-sweep.ts, clock.ts, diagnostics.ts
  *     channel.ts         how user code is called                    logger.ts, container.ts
  *     stream.ts          one connection: the class to subclass      stream/
  *     delimiters/        how input is cut into pieces               byte-window.ts
@@ -36,6 +36,7 @@ export {
 export { ENGINE_LIMITS } from './limits.js';
 export { Logger } from './logger.js';
 export { requireOptions } from './options.js';
+export { TrustedAddresses } from './proxy/trusted-addresses.js';
 export { Resolver } from './resolver.js';
 export { type ConnectionClass, type ListenOptions, Server, type ServerOptions } from './server.js';
 export type { FileInput, FileRange } from './stream/file-source.js';

@@ -1,4 +1,7 @@
-/** The check of option objects: a misspelt option would otherwise be a default that nobody asked for. */
+/**
+ * The checks of options: a misspelt one would otherwise be a default that nobody asked for, and a value that cannot
+ * be would show far from its cause.
+ */
 import { usageError } from './errors.js';
 
 /** Throws UsageError unless `options` is an object that has no other names than `known`. */
@@ -18,4 +21,10 @@ export function requireOptions(options: object, known: readonly string[]): void 
 export function requireMilliseconds(name: string, ms: number): number {
   if (typeof ms === 'number' && ms > 0) return ms;
   throw usageError('ENGINE_OPTION', `${name}: ${ms}`);
+}
+
+/** Throws UsageError unless `count` is a whole number above 0; answers it. */
+export function requireCount(name: string, count: number): number {
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw usageError('ENGINE_OPTION', `${name}: ${count}`);
 }

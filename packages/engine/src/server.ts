@@ -1,18 +1,13 @@
 /** Server: accepts connections and makes a Stream of each. */
 import { isIP } from 'node:net';
-import {
-  type HostAddress,
-  type ListenAddress,
-  type ParsedListenAddress,
-  parseListenAddress,
-} from './address.js';
+import { type ListenAddress, type ParsedListenAddress, parseListenAddress } from './address.js';
 import { Channel, isThenable } from './channel.js';
 import type { DependencyContainer } from './container.js';
 import { diagnostics } from './diagnostics.js';
 import type { Engine } from './engine.js';
 import { type InseamError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { requireMilliseconds, requireOptions } from './options.js';
+import { requireCount, requireMilliseconds, requireOptions } from './options.js';
 import { partsOf } from './parts.js';
 import { ProxiedTransport } from './proxy/proxied-transport.js';
 import { TrustedAddresses } from './proxy/trusted-addresses.js';
@@ -20,7 +15,12 @@ import { Stream, type StreamOptions } from './stream.js';
 import { acceptorOf } from './tls/tls-acceptor.js';
 import type { TlsServerOptions } from './tls/tls-options.js';
 import type { StreamAddress, Transport } from './transport.js';
-import { type ListenerOptions, type ListenerSink, SocketListener } from './transports/socket-listener.js';
+import {
+  type ListenerOptions,
+  type ListenerSink,
+  listenOnHosts,
+  SocketListener,
+} from './transports/socket-listener.js';
 
 /** What a Server makes of a connection: `Stream` or a subclass of it. */
 export type ConnectionClass<S extends Stream = Stream> = new (options: StreamOptions) => S;
@@ -271,39 +271,8 @@ export class Server<S extends Stream = Stream> extends Channel {
     }
     const resolved = await this.engine.dialParts.resolver.resolve(address.host);
     const hosts = new Set(resolved.map((one) => one.address));
-    return listenOnHosts([...hosts], address.port, (place) => SocketListener.listen(place, options, sink));
+    return listenOnHosts([...hosts], address.port, options, sink);
   }
-}
-
-/**
- * An address that a name has and this machine lacks, as ::1 where there is no IPv6, does not matter beside one that
- * works.
- */
-const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
-
-/** Listens on one port of every host, the first one's where the system chooses it. All or none. */
-async function listenOnHosts(
-  hosts: readonly string[],
-  port: number,
-  listen: (place: HostAddress) => Promise<SocketListener>,
-): Promise<SocketListener[]> {
-  const listeners: SocketListener[] = [];
-  let absent: unknown = new Error('the name has no address');
-  for (const host of hosts) {
-    const first = listeners[0]?.address;
-    try {
-      listeners.push(
-        await listen({ host, port: first !== undefined && 'port' in first ? first.port : port }),
-      );
-    } catch (error) {
-      absent = error;
-      if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) continue;
-      for (const listener of listeners) listener.close();
-      throw error;
-    }
-  }
-  if (listeners.length === 0) throw absent;
-  return listeners;
 }
 
 function checkOptions(options: ListenOptions): ListenerOptions {
@@ -314,9 +283,4 @@ function checkOptions(options: ListenOptions): ListenerOptions {
   }
   if (typeof ipv6Only !== 'boolean') throw usageError('ENGINE_OPTION', `ipv6Only: ${ipv6Only}`);
   return { backlog: requireCount('backlog', backlog), mode, ipv6Only };
-}
-
-function requireCount(name: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw usageError('ENGINE_OPTION', `${name}: ${value}`);
 }

@@ -10,9 +10,9 @@ import { isThenable } from './channel.js';
 import type { DependencyContainer } from './container.js';
 import type { ReadDelimiter } from './delimiters/read-delimiter.js';
 import type { Engine, Flushable } from './engine.js';
-import { InseamError, protocolError, transportError, usageError } from './errors.js';
+import { asError, InseamError, protocolError, transportError, usageError } from './errors.js';
 import { ENGINE_LIMITS } from './limits.js';
-import { requireMilliseconds, requireOptions } from './options.js';
+import { requireCount, requireMilliseconds, requireOptions } from './options.js';
 import { partsOf } from './parts.js';
 import type { Server } from './server.js';
 import { type FileInput, type FileRange, FileSource } from './stream/file-source.js';
@@ -128,10 +128,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   override get bytesWritten(): number {
     return this.#output.total;
   }
-  /**
-   * Bytes written, and those of files, that the system has not taken. Text counts by its characters until it is on
-   * its way.
-   */
+  /** Bytes written, and those of files, that the system has not taken. */
   get pendingBytes(): number {
     return this.#output.pendingBytes;
   }
@@ -172,9 +169,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return this.#output.highWaterMark;
   }
   set highWaterMark(bytes: number) {
-    if (!(Number.isSafeInteger(bytes) && bytes > 0))
-      throw usageError('ENGINE_OPTION', `highWaterMark: ${bytes}`);
-    this.#output.highWaterMark = bytes;
+    this.#output.highWaterMark = requireCount('highWaterMark', bytes);
   }
 
   /**
@@ -466,15 +461,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return undefined;
   }
 
-  /** See Channel. */
-  override onError(error: InseamError): unknown {
-    this.logger.warn(`${this.constructor.name} failed`, error);
-    this.#life.abort(error);
-    return undefined;
-  }
-
-  /** For the engine: `stopTimeoutMs` has passed. */
-  override abortOverdue(reason: InseamError): void {
+  /** See Channel: `write` answers false afterwards, where it throws after an `abort` of the user's. */
+  override giveUp(reason: InseamError): void {
     this.#life.abort(reason);
   }
 
@@ -536,8 +524,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   #followSignal(signal: AbortSignal): void {
     const giveUp = () => {
-      const cause = signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
-      if (this.connecting) this.#life.giveUpConnecting(transportError('ENGINE_CONNECT_ABORTED', cause));
+      if (!this.connecting) return;
+      this.#life.giveUpConnecting(transportError('ENGINE_CONNECT_ABORTED', asError(signal.reason)));
     };
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
@@ -655,9 +643,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     }
     watch(ms: number): number {
       const stream = this.#stream;
-      const shortestMs = Math.min(ms, stream.ownTimeoutMs);
-      if (shortestMs === Number.POSITIVE_INFINITY) stream.engine.unwatch(stream);
-      else stream.engine.watch(stream, shortestMs);
+      stream.engine.watch(stream, Math.min(ms, stream.ownTimeoutMs));
       return stream.engine.clock.now();
     }
     onAbandoned(error: InseamError): void {

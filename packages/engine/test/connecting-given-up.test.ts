@@ -245,6 +245,16 @@ describe('connecting, given up before it is done', () => {
       expect(stream.log.events).to.deep.equal(ABORTED);
     });
 
+    it('and not once the stream has given up: close() has nothing to complain of', async () => {
+      const { engine } = newEngine({ resolver: new HeldResolver(), clock: fakeClock() });
+      const abort = new AbortController();
+      const stream = new Dialler({ engine }).connect(['a.test', 80], { signal: abort.signal });
+      stream.close();
+      abort.abort();
+      await stream.log.until('close');
+      expect(stream.log.events).to.deep.equal(['close']);
+    });
+
     for (const [name, reason, message] of [
       ['none', undefined, /This operation was aborted/],
       ['text', 'a word', /\(a word\)/],

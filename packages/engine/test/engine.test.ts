@@ -289,6 +289,16 @@ describe('Engine', () => {
       });
     }
 
+    it('waits for as long as it takes with a stopTimeoutMs of Infinity', async () => {
+      const { engine, clock } = newEngine();
+      const channel = new TestChannel(engine);
+      const stopped = engine.stop({ stopTimeoutMs: Number.POSITIVE_INFINITY });
+      clock.advance(1e9);
+      expect(channel.log.take()).to.deep.equal(['close']);
+      channel.finish();
+      await stopped;
+    });
+
     it('a shutdown that throws is reported and hinders no other', async () => {
       const { engine, reports } = newEngine();
       const bad = new TestChannel(engine);

@@ -23,6 +23,7 @@ const ENGINE_EXPORTS = {
     'Stream',
     'Struct',
     'TransportError',
+    'TrustedAddresses',
     'UsageError',
     'container',
     'isThenable',

@@ -2,7 +2,7 @@ import type { ReadDelimiter } from '@inseam/engine';
 import { expect } from 'chai';
 import { connect, type MemoryConnection } from './support/memory-connection.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, rest, type TestEngine, testEngines } from './support/test-engine.js';
 
 const ANSWER = 'x'.repeat(1_000);
 const MARK = 4_000;
@@ -19,16 +19,6 @@ class Answering extends RecordingStream {
 
 describe('Stream, a peer that takes no answers', () => {
   const newEngine = testEngines();
-
-  const rest = async ({ clock }: TestEngine) => {
-    await settled();
-    clock.advance(0);
-    await settled();
-  };
-  const done = async (stream: RecordingStream, test: TestEngine) => {
-    stream.abort();
-    await rest(test);
-  };
 
   /** Questions of two bytes, as so many writes or as one; the peer reads nothing. */
   async function flood(test: TestEngine, delimiter: ReadDelimiter, questions: readonly string[]) {

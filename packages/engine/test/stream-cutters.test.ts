@@ -13,8 +13,7 @@ import { feedEveryWay } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import { CuttingStream } from './support/cutting-stream.js';
 import { connect } from './support/memory-connection.js';
-import type { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, settled, testEngines } from './support/test-engine.js';
 
 /** A cutter with a memory: a word in quotes may hold spaces. It never looks at a byte twice. */
 class Words implements Cutter<string> {
@@ -55,13 +54,6 @@ class Remedied extends CuttingStream {
 
 describe('Stream, delimiters of your own', () => {
   const newEngine = testEngines();
-
-  /** Aborts `stream` and lets everything come to rest. */
-  const done = async (stream: RecordingStream, { clock }: TestEngine) => {
-    stream.abort();
-    await settled();
-    clock.advance(0);
-  };
 
   it('may have a memory: each byte is there until a piece is found, however the input comes', async () => {
     const text = 'a "b c" d"" "" e';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { CuttingStream } from './support/cutting-stream.js';
 import { connect } from './support/memory-connection.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, settled, testEngines } from './support/test-engine.js';
 
 /** Its first read is the length of what follows: a protocol that changes its delimiter as it reads. */
 class Framed extends RecordingStream {
@@ -38,13 +38,6 @@ const brackets: Cutter<string> = {
 
 describe('Stream, cutting', () => {
   const newEngine = testEngines();
-
-  /** Aborts `stream` and lets everything come to rest. */
-  const done = async (stream: RecordingStream, { clock }: TestEngine) => {
-    stream.abort();
-    await settled();
-    clock.advance(0);
-  };
 
   const text = (value: string) => Buffer.from(value, 'latin1');
   /** `first` bytes are the first piece and its delimiter, `rest` bytes remain. */

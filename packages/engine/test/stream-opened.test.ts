@@ -3,7 +3,7 @@ import { memoryPair, RecordingSink } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import { EventLog } from './support/event-log.js';
 import { connect } from './support/memory-connection.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, rest, settled, type TestEngine, testEngines } from './support/test-engine.js';
 
 /** Has no `onRead`, and stays open at the peer's end. */
 class Unheard extends Stream {
@@ -19,16 +19,6 @@ class Unheard extends Stream {
 
 describe('Stream, after opened()', () => {
   const newEngine = testEngines();
-
-  const rest = async ({ clock }: TestEngine) => {
-    await settled();
-    clock.advance(0);
-    await settled();
-  };
-  const done = async (stream: Stream, test: TestEngine) => {
-    stream.abort();
-    await rest(test);
-  };
 
   /** A stream that nobody listens to yet, whose peer has sent `sent`. */
   async function open(test: TestEngine, sent: readonly string[], hasEnded = false) {

@@ -15,7 +15,7 @@ import { expect } from 'chai';
 import { CuttingStream } from './support/cutting-stream.js';
 import { connect } from './support/memory-connection.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, settled, testEngines } from './support/test-engine.js';
 
 /** Stays open when a piece is too long, and does nothing about it. */
 class Stuck extends RecordingStream {
@@ -35,13 +35,6 @@ const toSemicolon: Cutter<string> = {
 
 describe('Stream, overflow', () => {
   const newEngine = testEngines();
-
-  /** Aborts `stream` and lets everything come to rest. */
-  const done = async (stream: RecordingStream, { clock }: TestEngine) => {
-    stream.abort();
-    await settled();
-    clock.advance(0);
-  };
 
   /** `longest` is a piece of 8 bytes, as they are counted, and `tooLong` one of 9. */
   const kinds: { name: string; delimiter: ReadDelimiter; longest: string; tooLong: string }[] = [

@@ -3,21 +3,10 @@ import { expect } from 'chai';
 import { connect } from './support/memory-connection.js';
 import { HalfOpen, readAll } from './support/piece-loop.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, rest, settled, testEngines } from './support/test-engine.js';
 
 describe('Stream, the end of a for await', () => {
   const newEngine = testEngines();
-
-  /** Lets everything come to rest, and the callbacks of the next turn run. */
-  const rest = async ({ clock }: TestEngine) => {
-    await settled();
-    clock.advance(0);
-    await settled();
-  };
-  const done = async (stream: RecordingStream, test: TestEngine) => {
-    stream.abort();
-    await rest(test);
-  };
 
   describe('is over', () => {
     it('at the peer’s end; onEnd comes in the next turn, and what the loop’s code writes before is sent', async () => {

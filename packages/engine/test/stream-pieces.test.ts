@@ -5,21 +5,10 @@ import { expect } from 'chai';
 import { connect } from './support/memory-connection.js';
 import { HalfOpen, readAll } from './support/piece-loop.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, rest, settled, testEngines } from './support/test-engine.js';
 
 describe('Stream, for await', () => {
   const newEngine = testEngines();
-
-  /** Lets everything come to rest, and the callbacks of the next turn run. */
-  const rest = async ({ clock }: TestEngine) => {
-    await settled();
-    clock.advance(0);
-    await settled();
-  };
-  const done = async (stream: RecordingStream, test: TestEngine) => {
-    stream.abort();
-    await rest(test);
-  };
 
   describe('pieces', () => {
     it('come in order, none of them to onRead, however the input comes', async () => {

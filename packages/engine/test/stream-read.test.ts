@@ -4,7 +4,7 @@ import { outcome } from './support/dialler.js';
 import { connect } from './support/memory-connection.js';
 import { HalfOpen, readAll } from './support/piece-loop.js';
 import { RecordingStream } from './support/recording-stream.js';
-import { settled, type TestEngine, testEngines } from './support/test-engine.js';
+import { done, rest, settled, testEngines } from './support/test-engine.js';
 
 /** A dialogue in `onConnect`, which reads lines until something is thrown. */
 class Dialogue extends RecordingStream {
@@ -22,17 +22,6 @@ class Dialogue extends RecordingStream {
 
 describe('Stream, read()', () => {
   const newEngine = testEngines();
-
-  /** Lets everything come to rest, and the callbacks of the next turn run. */
-  const rest = async ({ clock }: TestEngine) => {
-    await settled();
-    clock.advance(0);
-    await settled();
-  };
-  const done = async (stream: RecordingStream, test: TestEngine) => {
-    stream.abort();
-    await rest(test);
-  };
 
   describe('gives one piece', () => {
     it('for each call, by the delimiter of that call; of a chunk nothing is lost, and nothing goes to onRead', async () => {

@@ -596,6 +596,32 @@ describe('Stream, timeouts', () => {
       await settled();
     });
 
+    it('a check that throws is reported, and hinders no other', async () => {
+      const { engine, clock, reports } = newEngine();
+      class Broken extends Patient {
+        override checkTimeouts(): void {
+          throw new Error('no');
+        }
+      }
+      for (const ConnectionClass of [Broken, Patient])
+        connect(engine, ConnectionClass).stream.idleTimeoutMs = 1000;
+      const [, good] = engine.channels;
+      await pass(clock, 1000);
+      expect((good as Patient).timeouts()).to.have.length(1);
+      expect(new Set(reports.take())).to.deep.equal(new Set(['error: Broken.checkTimeouts threw: no']));
+      for (const channel of engine.channels) channel.abort();
+      await settled();
+    });
+
+    it('the shortest timeout that can be written takes a millisecond', async () => {
+      const { engine, clock } = newEngine();
+      const { stream } = connect(engine, Patient);
+      stream.idleTimeoutMs = Number.MIN_VALUE;
+      await pass(clock, 1);
+      expect(stream.timeouts()).to.deep.equal(['timeout ENGINE_IDLE_TIMEOUT at 1']);
+      await abort(stream);
+    });
+
     it('none comes early, and none more than two sweeps late, whenever something moved', async () => {
       const { engine, clock } = newEngine();
       await fc.assert(

@@ -17,8 +17,8 @@ const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
 const MAPPED_BITS = 96;
 
 /**
- * A list of addresses: IPs, networks as `10.0.0.0/8`, 'loopback', 'uniquelocal', 'linklocal', and 'unix' for whoever
- * connects to a Unix socket. IPv4 mapped into IPv6 counts as IPv4, here and in `includes`; `::/0` is IPv6 alone.
+ * Whose word is taken: `new TrustedAddresses(['loopback', '10.0.0.0/8']).includes(stream.remoteAddress)`. IPv4 mapped
+ * into IPv6 counts as IPv4, in the list and in `includes`; `::/0` is IPv6 alone.
  */
 export class TrustedAddresses {
   /** One for each family: a BlockList of both would take IPv4 for a part of `::/0`. */
@@ -26,7 +26,11 @@ export class TrustedAddresses {
   readonly #ipv6 = new BlockList();
   #hasUnix = false;
 
-  /** Throws UsageError (`ENGINE_OPTION`) for an entry that is none of these. */
+  /**
+   * `list` has IP addresses, networks as `10.0.0.0/8`, 'loopback', 'uniquelocal' and 'linklocal' for the networks of
+   * these names, and 'unix' for whoever connects to a Unix socket. It is read now; a later change of it has no effect.
+   * Throws UsageError (`ENGINE_OPTION`) that names an entry which is none of these, as a host name is none.
+   */
   constructor(list: readonly string[]) {
     if (!Array.isArray(list)) throw badEntry(list);
     for (const entry of list) {

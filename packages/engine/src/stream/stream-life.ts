@@ -1,6 +1,7 @@
 /**
  * The life of a stream: idle → connecting → open → closing → closed. Opening, TLS, ending and closing all turn on
- * that one state, which is changed in this file only. It hears what the transport says, and knows no user code.
+ * that one state, which is changed in this file only, and that is why it is longer than 300 lines. It hears what the
+ * transport says, and knows no user code.
  */
 import { type EngineErrorCode, InseamError, transportError, usageError } from '../errors.js';
 import { ENGINE_LIMITS } from '../limits.js';

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { LONGEST_WAIT_MS } from '../clock.js';
 import { asError, usageError } from '../errors.js';
 import { type TlsHandshake, tryContext } from './tls-handshake.js';
 import {
@@ -53,7 +54,7 @@ export class TlsAcceptor {
         ...rest,
         SNICallback: (name, done) => this.#choose(name, done),
         // How long it may take is the stream's to say.
-        handshakeTimeout: 0x7fffffff,
+        handshakeTimeout: LONGEST_WAIT_MS,
       });
     } catch (error) {
       throw usageError('ENGINE_TLS_OPTION', (error as Error).message, error);

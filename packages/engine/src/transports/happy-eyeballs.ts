@@ -23,8 +23,6 @@ export interface RaceOptions {
   readonly makeSocket: () => Socket;
   /** Calls `wake` once after `ms` milliseconds; answers what cancels it, which may be called later, too. */
   readonly delay: (ms: number, wake: () => void) => () => void;
-  /** The literal of this machine to connect from. */
-  readonly localAddress?: string | undefined;
 }
 
 /** Is given the winner, or why there is none; never both. */
@@ -143,11 +141,10 @@ class Race implements ConnectRace {
 
   /** Whatever is wrong is told through the socket, so that all failures come one way and none during a call. */
   #connect(socket: Socket, address: string): void {
-    const { localAddress } = this.#options;
     try {
       // Node would look a name up, and take an empty one for localhost.
       if (isIP(address) === 0) throw new Error(`not an IP address: '${address}'`);
-      socket.connect({ host: address, port: this.#port, localAddress, autoSelectFamily: false });
+      socket.connect({ host: address, port: this.#port, autoSelectFamily: false });
     } catch (error) {
       socket.destroy(error as Error);
     }

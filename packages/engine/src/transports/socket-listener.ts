@@ -73,6 +73,40 @@ export class SocketListener {
   }
 }
 
+/**
+ * An address that a name has and this machine lacks, as ::1 where there is no IPv6, does not matter beside one that
+ * works.
+ */
+const ABSENT = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
+
+/**
+ * Listens on one port of every host, the first one's where the system chooses it. All or none: rejects with the
+ * system's error, of several absent hosts the last one's.
+ */
+export async function listenOnHosts(
+  hosts: readonly string[],
+  port: number,
+  options: ListenerOptions,
+  sink: ListenerSink,
+): Promise<SocketListener[]> {
+  const listeners: SocketListener[] = [];
+  let absent: unknown = new Error('the name has no address');
+  for (const host of hosts) {
+    const first = listeners[0]?.address;
+    const place = { host, port: first !== undefined && 'port' in first ? first.port : port };
+    try {
+      listeners.push(await SocketListener.listen(place, options, sink));
+    } catch (error) {
+      absent = error;
+      if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) continue;
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+  }
+  if (listeners.length === 0) throw absent;
+  return listeners;
+}
+
 type ToBind = Exclude<ParsedListenAddress, { netServer: NetServer }>;
 
 function listen(address: ToBind, options: ListenerOptions): Promise<NetServer> {

@@ -13,8 +13,7 @@ function takeAll(queue: WriteQueue, most: number): Buffer[] {
     expect(bytes.length).to.be.greaterThan(0);
     // A slice of text has `most` code units and one more where a pair would be cut: three bytes for each at most.
     expect(bytes.length).to.be.at.most(3 * most + 3);
-    // Text counts by its code units while it waits.
-    expect(before - queue.size).to.be.within(1, bytes.length);
+    expect(queue.size).to.equal(before - bytes.length);
     pieces.push(bytes);
   }
   expect(queue.size).to.equal(0);
@@ -31,10 +30,10 @@ describe('WriteQueue', () => {
   it('joins adjacent text into one piece', () => {
     const queue = new WriteQueue();
     queue.pushText('one ');
-    queue.pushText('two ');
+    queue.pushLatin1('t\xf6 ');
     queue.pushText('three');
     expect(queue.isSingle).to.equal(true);
-    expect(queue.take(100)).to.equal('one two three');
+    expect(queue.take(100)).to.equal('one t\xf6 three');
     expect(queue.take(100)).to.equal(null);
   });
 
@@ -44,14 +43,27 @@ describe('WriteQueue', () => {
     queue.pushText('three');
     expect(queue.isSingle).to.equal(true);
     queue.pushText('\xf6');
-    expect(queue.isSingle).to.equal(false);
+    expect([queue.isSingle, queue.size]).to.deep.equal([false, 10]);
     expect(Buffer.concat(takeAll(queue, 100)).toString('latin1')).to.equal('t\xf6 three\xc3\xb6');
+  });
+
+  it('joins any text to UTF-8 before it, and no latin1', () => {
+    const queue = new WriteQueue();
+    queue.pushText('€');
+    queue.pushText('\n');
+    queue.pushText('ü');
+    queue.pushText('');
+    expect([queue.isSingle, queue.size, queue.total]).to.deep.equal([true, 6, 6]);
+    queue.pushLatin1('\xf6');
+    expect([queue.isSingle, queue.size]).to.deep.equal([false, 7]);
+    expect(queue.gather()?.toString('latin1')).to.equal('\xe2\x82\xac\n\xc3\xbc\xf6');
   });
 
   it('encodes each text by itself: halves of a pair from two calls stay halves', () => {
     const queue = new WriteQueue();
     queue.pushText('a\ud83d');
     queue.pushText('\ude00b');
+    expect([queue.isSingle, queue.size]).to.deep.equal([false, 8]);
     expect(Buffer.concat(takeAll(queue, 100)).toString()).to.equal('a\ufffd\ufffdb');
     expect(queue.total).to.equal(8);
   });
@@ -64,6 +76,12 @@ describe('WriteQueue', () => {
     expect(queue.isSingle).to.equal(false);
     expect(queue.take(100_000)).to.have.length(65_536);
     expect(queue.take(100_000)).to.equal('c');
+    queue.pushText('é'.repeat(65_535));
+    queue.pushText('b');
+    queue.pushText('c');
+    expect(queue.isSingle).to.equal(false);
+    expect(queue.take(100_000)).to.have.length(131_071);
+    expect(queue.take(100_000)).to.equal('c');
   });
 
   it('keeps text, bytes and UTF-8 in order', () => {
@@ -72,6 +90,7 @@ describe('WriteQueue', () => {
     queue.pushBytes(Buffer.from('b'));
     queue.pushText('ü');
     queue.pushText('c');
+    expect(queue.size).to.equal(5);
     expect(Buffer.concat(takeAll(queue, 100)).toString()).to.equal('abüc');
     expect(queue.total).to.equal(5);
   });
@@ -154,6 +173,8 @@ describe('WriteQueue', () => {
             if (piece !== null)
               sent.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece));
           }
+          const [total, gone] = [expected, sent].map((list) => Buffer.concat(list).length);
+          expect([queue.total, queue.size]).to.deep.equal([total, (total ?? 0) - (gone ?? 0)]);
         }
         sent.push(...takeAll(queue, most));
         expect(Buffer.concat(sent).toString('hex')).to.equal(Buffer.concat(expected).toString('hex'));

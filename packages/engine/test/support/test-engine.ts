@@ -2,7 +2,15 @@
  * Engines on a fake clock, each checked after its test: nothing open, nothing pending, nothing reported unseen, no
  * promise rejected that nobody handles.
  */
-import { Clock, container, type DependencyContainer, Engine, InseamError, Logger } from '@inseam/engine';
+import {
+  Clock,
+  container,
+  type DependencyContainer,
+  Engine,
+  InseamError,
+  Logger,
+  type Stream,
+} from '@inseam/engine';
 import { type FakeClock, fakeClock } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import { afterEach, beforeEach } from 'mocha';
@@ -61,4 +69,17 @@ export function testEngines(): () => TestEngine {
 /** One turn of the event loop: every microtask and tick that was due, and those that they asked for, has run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets everything come to rest, and the callbacks of the next turn run. */
+export async function rest({ clock }: TestEngine): Promise<void> {
+  await settled();
+  clock.advance(0);
+  await settled();
+}
+
+/** The end of a test: `stream` is closed, and comes to rest. */
+export async function done(stream: Stream, test: TestEngine): Promise<void> {
+  stream.abort();
+  await rest(test);
 }

@@ -47,6 +47,7 @@ describe('ten thousand connections that open and die at random', () => {
     expect(findings).to.include({ channels: 0, timers: 0, serverChannels: 0 });
     expect(findings.closed, 'onClose once for each').to.equal(findings.streams);
     expect(findings.connected).to.be.above(CONNECTIONS);
+    expect(findings.before.active, 'handles and requests').to.deep.equal(findings.atStart);
     expect(findings.after.active, 'handles and requests').to.deep.equal(findings.before.active);
     expect(findings.after.descriptors).to.be.at.most(findings.before.descriptors);
     const { TLS, ...ways } = findings.ways;

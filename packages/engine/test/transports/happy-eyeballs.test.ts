@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Socket, type SocketConstructorOpts, type TcpSocketConnectOpts } from 'node:net';
 import { fakeClock } from '@inseam/engine/testing';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -70,7 +70,8 @@ describe('interleave (RFC 8305 §4)', () => {
 
 interface RaceExtras {
   port?: number;
-  localAddress?: string;
+  /** Called with each socket, before it connects. */
+  onSocket?: (socket: Socket) => void;
   /** Called within `done`. */
   onWin?: (socket: Socket) => void;
 }
@@ -91,8 +92,13 @@ class RecordedRace {
   winner: Socket | null = null;
   readonly #race: ConnectRace;
 
-  constructor(port: number, addresses: readonly string[], { localAddress, onWin }: RaceExtras) {
-    const options = { makeSocket: () => this.#makeSocket(), delay: this.clock.after, localAddress };
+  constructor(port: number, addresses: readonly string[], { onSocket, onWin }: RaceExtras) {
+    const makeSocket = () => {
+      const socket = this.#makeSocket();
+      onSocket?.(socket);
+      return socket;
+    };
+    const options = { makeSocket, delay: this.clock.after };
     this.#race = raceToConnect(addresses.map(resolved), port, options, (error, socket) => {
       this.error = error;
       this.winner = socket;
@@ -121,6 +127,13 @@ class RecordedRace {
     this.sockets.push(socket);
     return socket;
   }
+}
+
+/** Has `socket` connect from `::1`, which no IPv4 address is reached from: an error whose text does not name that. */
+function connectFromIPv6(socket: Socket): void {
+  const connect: (options: TcpSocketConnectOpts) => Socket = socket.connect.bind(socket);
+  const connectFrom = (options: TcpSocketConnectOpts) => connect({ ...options, localAddress: '::1' });
+  socket.connect = connectFrom as Socket['connect'];
 }
 
 function listeners(socket: Socket): string[] {
@@ -268,17 +281,6 @@ describe('raceToConnect (RFC 8305 §5)', () => {
       expect(made.log.events).to.deep.equal(['connected 127.0.0.1', 'error lost']);
       expect(made.sockets.length).to.equal(1);
     });
-
-    it('comes from localAddress', async () => {
-      let remote: string | undefined;
-      await listen(LISTENING, (socket) => {
-        remote = socket.remoteAddress;
-        socket.end('seen');
-      });
-      const made = race([LISTENING], { localAddress: '127.0.0.9' });
-      await made.log.until('read');
-      expect(remote).to.equal('127.0.0.9');
-    });
   });
 
   describe('the error', () => {
@@ -318,7 +320,7 @@ describe('raceToConnect (RFC 8305 §5)', () => {
     });
 
     it('of several names an address that its own text leaves out', async () => {
-      const made = race([REFUSING, LISTENING], { localAddress: '::1' });
+      const made = race([REFUSING, LISTENING], { onSocket: connectFromIPv6 });
       await made.log.until('failed');
       expect(made.error?.message).to.equal(`${REFUSING}: bind EINVAL ::1; ${LISTENING}: bind EINVAL ::1`);
       expect(made.error).to.have.property('code', 'EINVAL');
