@@ -126,6 +126,10 @@ export const HTTP_ERRORS = Object.freeze({
   HTTP_VERSION: { status: 505, message: 'the major version is not 1', section: 'RFC 9110 §15.6.6' },
 
   HTTP_FILE_CHANGED: { message: 'the file was changed while it was sent', phase: 'write' },
+  HTTP_CONTENT_UNREAD: {
+    message: 'the request was over before its content had been read',
+    phase: 'read',
+  },
   HTTP_RESPONSE_CUT: { message: 'the handler failed in the middle of its response', phase: 'write' },
 
   HTTP_HANDLER: { message: 'HTTPServer needs a request handler: a function that takes the request' },

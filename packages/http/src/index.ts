@@ -4,8 +4,14 @@
  *     server/http-server.ts        the options, and the sweep over timeouts
  *     server/http-connection.ts    the shell: parser in, handler, connection reuse, failures
  *     server/http-request.ts       what a handler gets
+ *     content/                     what a request brings: body, form, files, or a loop over it
+ *     cookies/, proxy/             signed cookies; who the client is behind a proxy
+ *     files/, responses/           files, streams, events, compression
  *     protocol/                    HTTP/1.1 itself, pure: request-parser.ts and response-writer.ts are its two doors
  */
+export type { UploadedFiles } from './content/form.js';
+export { TempStore } from './content/temp-store.js';
+export { type MoveOptions, UploadedFile } from './content/uploaded-file.js';
 export type { CookieSecret } from './cookies/cookie-signer.js';
 export { type CookieOptions, CookiesOut } from './cookies/cookies-out.js';
 export {

@@ -4,8 +4,12 @@ import { expect } from 'chai';
 
 /** What `index.ts` exports; `type` marks what exists for the compiler only. A change here is a change of the API. */
 const EXPORTS = [
+  'type CompressionOptions',
+  'type ContentSource',
   'type CookieOptions',
+  'type CookieSecret',
   'CookiesOut',
+  'EventStream',
   'HTTPConnection',
   'HTTPError',
   'type HTTPErrorCode',
@@ -20,8 +24,18 @@ const EXPORTS = [
   'HTTP_LIMITS',
   'type HeadersInit',
   'MAX_REQUEST',
+  'MimeTypes',
+  'type MoveOptions',
   'type RequestHandler',
   'STATUS_NAMES',
+  'type SecureCookieOptions',
+  'type SecureCookieValue',
+  'type SendFileOptions',
+  'type ServerEvent',
+  'TempStore',
+  'UploadedFile',
+  'type UploadedFiles',
+  'type XHeadersOption',
 ];
 
 const bare = (name: string) => name.replace('type ', '');

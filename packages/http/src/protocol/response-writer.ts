@@ -68,6 +68,11 @@ export class ResponseWriter {
     this.#keepAlive = false;
   }
 
+  /** What made `refuseKeepAlive` necessary is over: the content has been read after all. */
+  allowKeepAlive(): void {
+    if (this.isUntouched) this.#keepAlive = true;
+  }
+
   /** Forgets a status that was set but not sent, so that an error can be answered instead. */
   restart(): void {
     this.#state = 'start';

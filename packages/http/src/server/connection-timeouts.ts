@@ -31,8 +31,9 @@ export class ConnectionTimeouts {
   /** Since when phase and request are the same, and since when no byte has moved either. */
   #phaseSince = Number.NaN;
   #stillSince = Number.NaN;
-  /** Since when a request is being read, head and body together. */
+  /** Since when a request is being read, head and body together, and where that began. */
   #readingSince = Number.NaN;
+  #readingFrom = 0;
 
   constructor(limits: Readonly<HTTPLimits>) {
     this.#limits = limits;
@@ -43,13 +44,18 @@ export class ConnectionTimeouts {
     const isReading = phase === 'head' || phase === 'body';
     const isNewRequest = handled !== this.#handled || Number.isNaN(this.#phaseSince);
     const isNewPhase = isNewRequest || phase !== this.#phase;
-    if (isNewRequest || !isReading || Number.isNaN(this.#readingSince)) this.#readingSince = now;
+    if (isNewRequest || !isReading || Number.isNaN(this.#readingSince)) {
+      this.#readingSince = now;
+      this.#readingFrom = moved;
+    }
     if (isNewPhase) this.#phaseSince = now;
     if (isNewPhase || moved !== this.#moved) this.#stillSince = now;
     this.#phase = phase;
     this.#handled = handled;
     this.#moved = moved;
-    return this.#verdict(now - this.#phaseSince, now - this.#stillSince, now - this.#readingSince);
+    const granted = (1000 * (moved - this.#readingFrom)) / this.#limits.minBytesPerSecond;
+    const reading = now - this.#readingSince - granted;
+    return this.#verdict(now - this.#phaseSince, now - this.#stillSince, reading);
   }
 
   #verdict(inPhase: number, still: number, reading: number): TimeoutVerdict {

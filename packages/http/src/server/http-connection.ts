@@ -1,18 +1,34 @@
 /**
- * HTTPConnection: the shell around the pure protocol. It feeds the parser, calls the handler, and decides when a
+ * HTTPConnection: the shell around the pure protocol. It feeds the parser, calls the handlers, and decides when a
  * connection waits, goes on or ends. One request at a time: the next one is not looked at until the current
  * response is finished, which keeps pipelined responses in order.
+ *
+ * A connection reads a head, pauses while an early handler is at work, reads the content, and leaves the turn to the request
+ * handler: `#stage`. An early handler may answer, and the content is never read; or take the content, and is the only handler then.
  *
  * It is longer than 300 lines because reading, answering, upgrading, timeouts and failures all ask the same question:
  * whose turn is it on this connection? What could be decided without that is in files of its own.
  */
 
-import { type InseamError, isThenable, Stream, type StreamOptions, type StreamOwner } from '@inseam/engine';
+import {
+  type InseamError,
+  isThenable,
+  Stream,
+  type StreamOptions,
+  type StreamOwner,
+  TransportError,
+} from '@inseam/engine';
 import { NEED_MORE } from '@inseam/engine/byte-window';
+import { BodySink } from '../content/body-sink.js';
+import { ContentIterator } from '../content/content-iterator.js';
+import type { ContentSink } from '../content/content-sink.js';
+import { type Form, mayBeMultipart } from '../content/form.js';
+import { FormReader } from '../content/form-reader.js';
+import { Intake } from '../content/intake.js';
 import { HTTPError, HTTPProtocolError, httpError, httpTransportError, httpUsageError } from '../errors.js';
 import { MAX_WAITING_BYTES } from '../limits.js';
 import { END_OF_CONTENT } from '../protocol/chunked-decoder.js';
-import { ContentBuffer } from '../protocol/content-buffer.js';
+import { NO_CONTENT } from '../protocol/framing.js';
 import { dateLine } from '../protocol/http-date.js';
 import type { HeadersInit } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
@@ -21,19 +37,27 @@ import { type ResponseSink, ResponseWriter } from '../protocol/response-writer.j
 import { statusName } from '../protocol/status.js';
 import { type ConnectionPhase, ConnectionTimeouts } from './connection-timeouts.js';
 import { HTTPRequest } from './http-request.js';
-import type { HTTPServer } from './http-server.js';
+import type { HTTPServer, RequestHandler } from './http-server.js';
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+const EMPTY = Buffer.alloc(0);
+
+/** Whose turn it is: the client's, to send a head or content; nobody's, until something else is done; the handler's. */
+type Stage = 'head' | 'content' | 'paused' | 'handler';
 
 export class HTTPConnection extends Stream {
   declare readonly server: HTTPServer;
   /** For HTTPRequest: where response bytes go. Nothing is thrown when the client is gone. */
   readonly output: ResponseSink;
   readonly #parser: RequestParser;
+  #stage: Stage = 'head';
+  /** From its head on until its response is finished. */
   #request: HTTPRequest | null = null;
-  /** The request whose content is being read. */
   #head: RequestHead | null = null;
-  readonly #content = new ContentBuffer();
+  /** Its content until that is complete, null without any. */
+  #intake: Intake | null = null;
+  /** The client waits for 100 Continue. */
+  #expectsContinue = false;
   #isAdvancing = false;
   #isUpgraded = false;
   /** No request is taken after the current one. */
@@ -82,10 +106,11 @@ export class HTTPConnection extends Stream {
       return;
     }
     if (request === null || !request.response.isUntouched) throw httpUsageError('HTTP_UPGRADE');
+    if (this.#intake !== null) throw httpUsageError('HTTP_UPGRADE', 'its content has not been read');
     if (!request.offers(protocol)) throw httpUsageError('HTTP_UPGRADE', 'a protocol that was not offered');
     request.sendCookies();
     request.response.writeUpgrade(this.output, protocol, headers, this.dateLine());
-    this.#request = null;
+    this.#over(request);
     this.#isUpgraded = true;
     this.handOver(owner, this.#parser.takeRest());
     this.#release();
@@ -106,27 +131,31 @@ export class HTTPConnection extends Stream {
     this.receivedAt = this.engine.clock.now();
     this.#parser.push(chunk);
     this.#advance();
-    if (this.#request !== null && this.#parser.buffered > MAX_WAITING_BYTES) this.#holdBack();
+    if (this.#wantsInput) return;
+    // Content that nobody takes just now is not collected; a little of the next requests may wait.
+    const most = this.#stage === 'content' ? 0 : MAX_WAITING_BYTES;
+    if (this.#parser.buffered > most) this.#holdBack();
   }
 
   override onWrite(): void {
-    if (this.#isHeldBack && this.#request === null) this.#advance();
+    if (this.#isHeldBack && this.#wantsInput) this.#advance();
   }
 
   /** The client has shut its side. What it asked for is still answered, in order. */
   override onEnd(): void {
     this.#peerHasEnded = true;
-    if (this.#request === null) this.#advance();
-    else this.#request.leave();
+    if (this.#wantsInput) this.#advance();
+    else if (this.#stage !== 'content') this.#request?.leave();
   }
 
   override onClose(reason: InseamError | null): void {
-    this.#content.clear();
-    if (this.#request !== null && reason?.code === 'ENGINE_STOP_TIMEOUT') {
-      this.logger.warn(`closed before ${this.#request.method} ${this.#request.path} was answered`, reason);
+    const request = this.#request;
+    if (request === null) return;
+    if (reason?.code === 'ENGINE_STOP_TIMEOUT') {
+      this.logger.warn(`closed before ${request.method} ${request.path} was answered`, reason);
     }
-    this.#request?.leave();
-    this.#request = null;
+    request.leave();
+    this.#over(request, reason);
   }
 
   /** The engine is stopping: a request that has begun is answered, an idle connection is closed. */
@@ -145,12 +174,18 @@ export class HTTPConnection extends Stream {
 
   // Requests ----------------------------------------------------------------------------------------------------
 
+  /** Whether it is the client's turn, and what it sends has somewhere to go. */
+  get #wantsInput(): boolean {
+    if (this.#stage === 'content') return this.#intake?.isOpen ?? true;
+    return this.#stage === 'head';
+  }
+
   /** Reads on until more bytes are needed, a handler is at work, or the client is behind. */
   #advance(): void {
     if (this.#isAdvancing || this.#isUpgraded) return;
     this.#isAdvancing = true;
     try {
-      while (this.#request === null && !this.closed && !this.#isUpgraded) {
+      while (this.#wantsInput && !this.closed && !this.#isUpgraded) {
         if (this.#isBehind()) return;
         const event = this.#parser.next();
         if (event === NEED_MORE) {
@@ -158,8 +193,8 @@ export class HTTPConnection extends Stream {
           if (this.#peerHasEnded) this.#endOfInput();
           return;
         }
-        if (event === END_OF_CONTENT) this.#handle();
-        else if (Buffer.isBuffer(event)) this.#collect(event);
+        if (event === END_OF_CONTENT) this.#endContent();
+        else if (Buffer.isBuffer(event)) this.#intake?.push(event);
         else this.#begin(event);
       }
     } catch (error) {
@@ -167,6 +202,7 @@ export class HTTPConnection extends Stream {
     } finally {
       this.#isAdvancing = false;
       this.#dateLine = null;
+      if (this.#intake !== null) this.#tellProgress(this.#intake);
       // The chunk is ours until its call ends; nothing read means nothing kept.
       this.#parser.retain();
     }
@@ -183,48 +219,199 @@ export class HTTPConnection extends Stream {
 
   #begin(head: RequestHead): void {
     const { framing } = head;
+    const request = new HTTPRequest(this, head, this.#mayStay(head));
     this.#head = head;
-    if (framing.kind === 'length' && framing.length > this.server.maxRequest)
-      throw httpError('HTTP_BODY_TOO_LARGE');
-    const hasContent = framing.kind === 'chunked' || framing.length > 0;
-    // RFC 9110 §10.1.1: not needed where content has come already.
-    if (head.expectsContinue && hasContent && this.#parser.buffered === 0) this.output.writeLatin1(CONTINUE);
-  }
-
-  #collect(piece: Buffer): void {
-    const { maxRequest } = this.server;
-    if (this.#content.length + piece.length > maxRequest) throw httpError('HTTP_BODY_TOO_LARGE');
-    const framing = this.#head?.framing;
-    this.#content.push(piece, framing?.kind === 'length' ? framing.length : maxRequest);
-  }
-
-  /** The request is complete. */
-  #handle(): void {
-    const head = this.#head;
-    if (head === null) return;
-    const body = this.#content.take();
-    const keepAlive = head.keepAlive && this.server.keepAlive && !this.#isLast;
-    const request = new HTTPRequest(this, head, body, this.#parser.trailers, keepAlive);
-    this.#head = null;
     this.#request = request;
-    this.#handled++;
+    if (framing.kind === 'chunked' || framing.length > 0) {
+      this.#intake = new Intake(framing);
+      this.#expectsContinue = head.expectsContinue;
+      // An answer that comes before the content leaves it unread, and no request can follow it; unless it is here already.
+      const isHere = framing.kind === 'length' && framing.length <= this.#parser.buffered;
+      if (!isHere) request.response.refuseKeepAlive();
+    }
+    if (this.server.earlyHandler === null) this.#receive(request);
+    else this.#handleEarly(request, this.server.earlyHandler);
+  }
+
+  #mayStay(head: RequestHead): boolean {
+    return head.keepAlive && this.server.keepAlive && !this.#isLast;
+  }
+
+  #handleEarly(request: HTTPRequest, earlyHandler: RequestHandler): void {
+    this.#stage = 'paused';
+    const goOn = () => {
+      const isOpen = this.#request === request && this.#stage === 'paused' && request.response.isUntouched;
+      if (!isOpen || this.#intake?.hasSink) return;
+      try {
+        this.#receive(request);
+      } catch (error) {
+        this.#refuse(error);
+      }
+      this.#advance();
+    };
     try {
-      const result = this.server.requestHandler(request);
-      if (isThenable(result)) result.then(undefined, (error) => this.#fail(request, error));
+      const result = earlyHandler(request);
+      if (isThenable(result)) result.then(goOn, (error) => this.#fail(request, error));
+      else goOn();
     } catch (error) {
       this.#fail(request, error);
     }
+  }
+
+  /** The content is wanted, for the request handler. */
+  #receive(request: HTTPRequest): void {
+    const intake = this.#intake;
+    if (intake !== null) {
+      const form = mayBeMultipart(this.#head?.fields ?? '') ? this.#formReader(request) : null;
+      if (form !== null) intake.open(form, request.maxUpload);
+      else intake.open(this.#bodySink(intake), this.server.maxRequest);
+      this.#askForContent();
+    }
+    this.#stage = 'content';
+  }
+
+  /** For HTTPRequest: an early handler takes the content itself. */
+  takeContent(request: HTTPRequest): ContentIterator {
+    if (this.#request !== request) {
+      const broken = new ContentIterator(() => {});
+      broken.fail(httpTransportError('HTTP_CONTENT_UNREAD'));
+      return broken;
+    }
+    if (this.#stage !== 'paused' || this.#intake?.hasSink) throw httpUsageError('HTTP_CONTENT_AHEAD');
+    const intake = this.#intake ?? new Intake(NO_CONTENT);
+    this.#intake = intake;
+    const iterator = new ContentIterator(() => {
+      if (this.#intake !== intake) return;
+      this.#askForContent();
+      this.#stage = 'content';
+      intake.reopen();
+      this.#advance();
+    });
+    intake.open(iterator, Number.POSITIVE_INFINITY);
+    intake.shut();
+    return iterator;
+  }
+
+  #bodySink(intake: Intake): ContentSink {
+    return new BodySink(intake.total ?? this.server.maxRequest, (body) => this.#handle(body, null));
+  }
+
+  #formReader(request: HTTPRequest): ContentSink {
+    const { limits, maxRequest, tempStore } = this.server;
+    const contentType = request.headers.get('content-type') ?? '';
+    const isCurrent = (intake: Intake | null) => intake !== null && this.#intake === intake;
+    const intake = this.#intake;
+    return new FormReader(
+      { contentType, limits, maxFieldBytes: maxRequest, store: tempStore },
+      {
+        onForm: (form) => {
+          if (!isCurrent(intake)) return;
+          this.#handle(EMPTY, form);
+          this.#advance();
+        },
+        onFormError: (error) => {
+          if (isCurrent(intake)) this.#refuse(error);
+        },
+        onRoom: () => {
+          if (!isCurrent(intake)) return;
+          intake?.reopen();
+          this.#advance();
+        },
+      },
+    );
+  }
+
+  /** RFC 9110 §10.1.1: said when somebody is about to read, and not where content has come already. */
+  #askForContent(): void {
+    const isAsked = this.#expectsContinue && this.#parser.buffered === 0;
+    this.#expectsContinue = false;
+    if (isAsked && this.#request?.response.isUntouched) this.output.writeLatin1(CONTINUE);
+  }
+
+  #tellProgress(intake: Intake): void {
+    const request = this.#request;
+    if (request === null || request.onProgress === null || !intake.hasProgress) return;
+    intake.hasProgress = false;
+    this.notify('request.onProgress', () => request.onProgress?.(intake.received, intake.total));
+  }
+
+  #endContent(): void {
+    const intake = this.#intake;
+    if (intake === null) {
+      this.#handle(EMPTY, null);
+      return;
+    }
+    this.#tellProgress(intake);
+    this.#stage = 'paused';
+    intake.end();
+    // A handler that took the content has the turn; the others get it with the content.
+    if (this.#request?.isTaken) this.#contentIsRead();
+  }
+
+  #contentIsRead(): void {
+    this.#stage = 'handler';
+    if (this.#intake === null) return;
+    this.#intake = null;
+    if (this.#head !== null && this.#mayStay(this.#head)) this.#request?.response.allowKeepAlive();
+  }
+
+  /** The request is complete. */
+  #handle(body: Buffer, form: Form | null): void {
+    const request = this.#request;
+    if (request === null) return;
+    this.#contentIsRead();
+    request.complete(body, this.#parser.trailers, form);
+    this.#handled++;
+    try {
+      const result = this.server.requestHandler(request);
+      if (!isThenable(result)) request.release();
+      else if (form === null) result.then(undefined, (error) => this.#fail(request, error));
+      else this.#releaseAfter(request, result);
+    } catch (error) {
+      this.#fail(request, error);
+      request.release();
+    }
     if (this.#peerHasEnded) request.leave();
+  }
+
+  /** Files are the handler's until it has settled, also when it has answered before that or the client has gone. */
+  #releaseAfter(request: HTTPRequest, result: PromiseLike<unknown>): void {
+    result.then(
+      () => request.release(),
+      (error) => {
+        this.#fail(request, error);
+        request.release();
+      },
+    );
   }
 
   /** For HTTPRequest: the response has been written, whole or, by the handler's mistake, short. */
   finishRequest(request: HTTPRequest, isWhole: boolean): void {
     if (this.#request !== request) return;
-    this.#request = null;
-    if (!isWhole || !request.response.keepAlive || this.#isLast) this.close();
+    const mayStay = isWhole && request.response.keepAlive && !this.#isLast;
+    if (mayStay && this.#stage !== 'handler') this.#discardContent();
+    this.#over(request);
+    if (!mayStay) this.close();
     else if (!this.#isAdvancing && (this.#parser.buffered > 0 || this.#peerHasEnded || this.#isHeldBack))
       this.#advance();
     if (!isWhole) throw httpUsageError('HTTP_CONTENT_TOO_SHORT');
+  }
+
+  /** Passes over content that nobody read; it is here. */
+  #discardContent(): void {
+    let event = this.#parser.next();
+    while (event !== END_OF_CONTENT && event !== NEED_MORE) event = this.#parser.next();
+  }
+
+  /** The current request is over, however. */
+  #over(request: HTTPRequest, reason: InseamError | null = null): void {
+    const intake = this.#intake;
+    this.#request = null;
+    this.#head = null;
+    this.#intake = null;
+    this.#stage = 'head';
+    intake?.fail(reason ?? httpTransportError('HTTP_CONTENT_UNREAD'));
+    request.release();
   }
 
   /** For HTTPRequest: calls the handler's `onClose`. */
@@ -267,8 +454,11 @@ export class HTTPConnection extends Stream {
     // What is sent and awaited after an upgrade is no response, and its owner's affair.
     if (this.#isUpgraded) return 'upgraded';
     if (this.pendingBytes > 0) return 'writing';
-    if (this.#request !== null) return this.#peerHasEnded ? 'left' : this.#isHeldBack ? 'held' : 'handler';
-    if (this.#parser.phase === 'content') return 'body';
+    if (this.#stage === 'content' && this.#wantsInput) return 'body';
+    if (this.#request !== null) {
+      if (this.#peerHasEnded) return 'left';
+      return this.#isHeldBack && this.#stage === 'handler' ? 'held' : 'handler';
+    }
     if (this.#parser.phase === 'head') return 'head';
     return this.#handled === 0 ? 'new' : 'idle';
   }
@@ -277,42 +467,55 @@ export class HTTPConnection extends Stream {
 
   /** The one place for what the peer did wrong: answer it, then close. Nothing more is parsed. */
   #refuse(error: unknown): void {
-    this.#content.clear();
-    if (!(error instanceof HTTPProtocolError)) {
-      this.abort();
-      this.logger.error('reading a request failed', error);
+    const request = this.#request;
+    if (request?.isTaken && this.#intake !== null && error instanceof Error) {
+      // A handler is at work on it: what it makes of the error decides the answer.
+      this.#stage = 'paused';
+      this.#intake.fail(error);
       return;
     }
-    const writer = new ResponseWriter(this.#head?.method === 'HEAD', 1, false);
-    const content = `${error.status} ${statusName(error.status)}: ${error.message}\n`;
-    writer.writeAll(this.output, content, error.status, undefined, this.dateLine());
+    const refusal = error instanceof HTTPProtocolError ? error : null;
+    const status = refusal?.status ?? 500;
+    const writer = new ResponseWriter(request?.method === 'HEAD', 1, false);
+    writer.writeAll(this.output, errorContent(status, refusal?.message), status, undefined, this.dateLine());
+    if (request !== null) {
+      request.leave();
+      this.#over(request);
+    }
     this.close();
+    if (refusal !== null) this.#logRefusal(refusal);
+    else this.engine.report(error, 'reading a request failed', this);
+  }
+
+  #logRefusal(error: HTTPProtocolError): void {
     this.logger.warn(`refused a request from ${this.#peerName()} with ${error.status}`, error);
   }
 
   /** The one place for what a handler threw: a status if that can still be sent, else an end that the client notices. */
   #fail(request: HTTPRequest, error: unknown): void {
     // Once a response has begun, an HTTPError is a failure as any other.
-    const isAnswer = error instanceof HTTPError && request.response.isUntouched;
+    const isAnswer = isStatus(error) && request.response.isUntouched;
     if (request === this.#request && !this.closed) this.#answerFailure(request, isAnswer ? error : null);
+    if (isAnswer && error instanceof HTTPProtocolError) this.#logRefusal(error);
     if (isAnswer) return;
     // Work that was given the request's signal ends so when the client leaves; any other failure is one.
     const isAbort = request.hasLeft && error instanceof Error && error.name === 'AbortError';
     const message = `the handler of ${request.method} ${request.path} failed`;
-    if (isAbort) this.logger.debug(message, error);
+    if (isAbort || (request.hasLeft && error instanceof TransportError)) this.logger.debug(message, error);
     else this.engine.report(error ?? 'nothing was thrown', message, this);
   }
 
-  #answerFailure(request: HTTPRequest, answer: HTTPError | null): void {
+  #answerFailure(request: HTTPRequest, answer: HTTPError | HTTPProtocolError | null): void {
     const { response } = request;
     if (response.isUntouched) {
       const status = answer?.status ?? 500;
       if (answer === null) request.dropCookies();
       response.restart();
-      request.sendResponse(answer?.message || `${status} ${statusName(status)}\n`, status);
+      const isOurs = answer instanceof HTTPError && answer.message !== '';
+      request.sendResponse(isOurs ? answer.message : errorContent(status, answer?.message), status);
       return;
     }
-    this.#request = null;
+    this.#over(request);
     // A response that ends by closing would look complete if the connection were closed in good order.
     if (response.endsByClosing) this.abort(httpTransportError('HTTP_RESPONSE_CUT'));
     else this.close();
@@ -329,4 +532,14 @@ export class HTTPConnection extends Stream {
     this.#dateLine ??= dateLine(this.engine.clock.date());
     return this.#dateLine;
   }
+}
+
+function isStatus(error: unknown): error is HTTPError | HTTPProtocolError {
+  return error instanceof HTTPError || error instanceof HTTPProtocolError;
+}
+
+function errorContent(status: number, message = ''): string {
+  return message === ''
+    ? `${status} ${statusName(status)}\n`
+    : `${status} ${statusName(status)}: ${message}\n`;
 }

@@ -3,9 +3,12 @@
  *
  * Made once for a request; whatever costs something to find out is found out when it is asked for.
  */
+import { UsageError } from '@inseam/engine/errors';
 import { parseCookie } from 'cookie';
+import { wholeContent } from '../content/content-iterator.js';
+import { type Form, isUrlEncoded, NO_FILES, type UploadedFiles, urlEncodedFields } from '../content/form.js';
 import { type CookieOptions, CookiesOut } from '../cookies/cookies-out.js';
-import { httpUsageError } from '../errors.js';
+import { HTTPError, httpUsageError } from '../errors.js';
 import type { SendFileOptions } from '../files/file-sender.js';
 import { hasToken } from '../protocol/grammar.js';
 import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
@@ -27,6 +30,8 @@ export interface SecureCookieOptions extends Omit<CookieOptions, 'expires' | 'ma
 
 const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000;
 const JSON_TYPE = 'application/json';
+const JSON_CONTENT = /^application\/(?:[^;\s]+\+)?json[ \t]*(?:;|$)/i;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const REDIRECTIONS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export class HTTPRequest {
@@ -37,13 +42,21 @@ export class HTTPRequest {
   readonly url: string;
   /** 'HTTP/1.1' or 'HTTP/1.0'. */
   readonly protocol: string;
-  /** The content, whole; empty without any. It is the handler's to keep. */
-  readonly body: Buffer;
-  /** The fields after a chunked body, null without any. Never merged with `headers`. */
-  readonly trailers: HTTPHeaders | null;
+  /**
+   * Set by an early handler: called as content comes, with the bytes so far and what Content-Length announced, null
+   * for chunks.
+   */
+  onProgress: ((received: number, total: number | null) => unknown) | null = null;
   readonly #head: RequestHead;
   readonly #response: ResponseWriter;
-  readonly #startedAt: number;
+  #startedAt: number;
+  /** The content; null while it has not come, and when it was taken. */
+  #body: Buffer | null = null;
+  #content: AsyncIterableIterator<Buffer, undefined> | null = null;
+  #trailers: HTTPHeaders | null = null;
+  #form: Form | null = null;
+  #maxUpload: number | null = null;
+  #released = 0;
   #tookMs: number | null = null;
   #headers: HTTPHeaders | null = null;
   #get: URLSearchParams | null = null;
@@ -55,19 +68,11 @@ export class HTTPRequest {
   #onClose: (() => unknown) | null = null;
 
   /** For HTTPConnection. */
-  constructor(
-    connection: HTTPConnection,
-    head: RequestHead,
-    body: Buffer,
-    trailers: HTTPHeaders | null,
-    keepAlive: boolean,
-  ) {
+  constructor(connection: HTTPConnection, head: RequestHead, keepAlive: boolean) {
     this.connection = connection;
     this.method = head.method;
     this.url = head.target;
     this.protocol = head.protocol;
-    this.body = body;
-    this.trailers = trailers;
     this.#head = head;
     this.#response = new ResponseWriter(head.method === 'HEAD', head.minor, keepAlive);
     this.#startedAt = connection.receivedAt;
@@ -119,11 +124,66 @@ export class HTTPRequest {
   get fragment(): string {
     return '';
   }
+  /** The content, whole; empty without any, and for a form with files. It is the handler's to keep. Throws UsageError in an early handler. */
+  get body(): Buffer {
+    return this.#body ?? this.#noContent();
+  }
+  /** The fields after a chunked body, null without any. Never merged with `headers`. */
+  get trailers(): HTTPHeaders | null {
+    return this.#trailers;
+  }
   /** The query as form fields. */
   get get(): URLSearchParams {
     // URLSearchParams would take a leading '?' for the query's mark.
     this.#get ??= new URLSearchParams(`?${this.query}`);
     return this.#get;
+  }
+  /**
+   * The fields of a form in the content, URL-encoded or multipart; empty for other content. Throws as `body` does, and
+   * HTTPProtocolError for a form beyond the limits, which answers 413 if it is not caught.
+   */
+  get post(): URLSearchParams {
+    return this.#readForm().fields;
+  }
+  /** The files of a multipart form, by field: `files.photo?.[0]`. They last as long as the request unless they are moved. */
+  get files(): UploadedFiles {
+    return this.#readForm().files;
+  }
+  /**
+   * The content, read as JSON. Throws as `body` does; HTTPError 415 for content of another type and 400 for what is no
+   * JSON, which answer the request if they are not caught.
+   */
+  json(): unknown {
+    const type = this.headers.get('content-type') ?? '';
+    if (!JSON_CONTENT.test(type)) throw new HTTPError(415, 'Content-Type: application/json is expected\n');
+    try {
+      return JSON.parse(UTF8.decode(this.body));
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      throw new HTTPError(400, 'the content is not JSON\n', { cause: error });
+    }
+  }
+  /**
+   * The content piece by piece, for `for await`: taken by an early handler, it comes as the loop asks for it, is
+   * not held in memory and has no limit; the request handler is not called then. Breaks off with HTTPProtocolError or
+   * TransportError when the content does. Otherwise it is `body`. Throws UsageError if it was taken before.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer, undefined> {
+    if (this.#content !== null) throw httpUsageError('HTTP_CONTENT_TAKEN');
+    this.#content = this.#body === null ? this.connection.takeContent(this) : wholeContent(this.#body);
+    return this.#content;
+  }
+  /**
+   * The most bytes that this request may bring if it is a multipart form, whose files go to the disk; an early handler may
+   * raise it for an upload. At first the server's `maxUpload`.
+   */
+  get maxUpload(): number {
+    return this.#maxUpload ?? this.connection.server.maxUpload;
+  }
+  set maxUpload(bytes: number) {
+    if (!(typeof bytes === 'number' && bytes >= 0))
+      throw httpUsageError('HTTP_OPTION', `maxUpload: ${bytes}`);
+    this.#maxUpload = bytes;
   }
   /** The whole URL. */
   get fullUrl(): string {
@@ -299,6 +359,25 @@ export class HTTPRequest {
 
   // For HTTPConnection ------------------------------------------------------------------------------------------
 
+  /** For HTTPConnection: the content has come. */
+  complete(body: Buffer, trailers: HTTPHeaders | null, form: Form | null): void {
+    this.#body = body;
+    this.#trailers = trailers;
+    this.#form = form;
+    this.#startedAt = this.connection.receivedAt;
+  }
+
+  /** For HTTPConnection: whether an early handler has taken the content. */
+  get isTaken(): boolean {
+    return this.#content !== null && this.#body === null;
+  }
+
+  /** For HTTPConnection: the handler is done with the request, or the response is over. After both its files are removed. */
+  release(): void {
+    if (this.#form === null || ++this.#released < 2) return;
+    for (const files of Object.values(this.#form.files)) for (const file of files) file.remove();
+  }
+
   /** For HTTPConnection: the response so far. */
   get response(): ResponseWriter {
     return this.#response;
@@ -334,6 +413,19 @@ export class HTTPRequest {
     if (xheaders === null) return null;
     this.#origin ??= xheaders.originOf(this.connection.remoteAddress, this.headers);
     return this.#origin;
+  }
+
+  #noContent(): never {
+    throw httpUsageError(this.#content === null ? 'HTTP_CONTENT_AHEAD' : 'HTTP_CONTENT_TAKEN');
+  }
+
+  #readForm(): Form {
+    if (this.#form !== null) return this.#form;
+    const { body } = this;
+    const isForm = body.length > 0 && isUrlEncoded(this.headers.get('content-type') ?? '');
+    const fields = isForm ? urlEncodedFields(body, this.connection.server.limits) : new URLSearchParams();
+    this.#form = { fields, files: NO_FILES };
+    return this.#form;
   }
 
   get #isGone(): boolean {

@@ -9,6 +9,7 @@ import {
   Server,
 } from '@inseam/engine';
 import '../container.js';
+import { TempStore } from '../content/temp-store.js';
 import { type CookieSecret, CookieSigner } from '../cookies/cookie-signer.js';
 import { httpUsageError } from '../errors.js';
 import { FileSender } from '../files/file-sender.js';
@@ -25,6 +26,14 @@ export type RequestHandler = (request: HTTPRequest) => unknown;
 export interface HTTPServerOptions {
   /** The largest request body in bytes; a larger one is answered 413 and not read. Default 10 MiB. */
   maxRequest?: number | undefined;
+  /** The largest multipart form in bytes, files included; they are on the disk while the request lasts. Default: `maxRequest`. */
+  maxUpload?: number | undefined;
+  /**
+   * Called with each request when its head is in, before its content: it may answer (nothing is read then), take the
+   * content piece by piece (`for await (const piece of request)`), or set `maxUpload` and `onProgress`. If it does neither of
+   * the former, the content is read and the request handler called once it has returned, or its promise resolved.
+   */
+  earlyHandler?: RequestHandler | undefined;
   /** Whether a connection may carry several requests. Default true. */
   keepAlive?: boolean | undefined;
   /** Signs cookies; of several secrets the first signs and all verify. Without one signed cookies are a UsageError. */
@@ -55,6 +64,8 @@ export interface HTTPServerOptions {
 
 const OPTIONS = [
   'maxRequest',
+  'maxUpload',
+  'earlyHandler',
   'keepAlive',
   'cookieSecret',
   'xheaders',
@@ -73,7 +84,10 @@ const OPTIONS = [
 export class HTTPServer extends Server<HTTPConnection> {
   /** The handler; it may be replaced while the server runs. */
   requestHandler: RequestHandler;
+  /** The early handler, null without one; it may be replaced too. */
+  earlyHandler: RequestHandler | null;
   readonly maxRequest: number;
+  readonly maxUpload: number;
   readonly keepAlive: boolean;
   readonly limits: Readonly<HTTPLimits>;
   /** For requests: what signs cookies, null without a secret. */
@@ -84,6 +98,8 @@ export class HTTPServer extends Server<HTTPConnection> {
   readonly files: FileSender;
   /** For requests: what compresses, null where nothing does. */
   readonly compression: Compression | null;
+  /** For connections: where uploaded files are kept. */
+  readonly tempStore: TempStore;
   /** For connections: how closely the engine has to look at them. */
   readonly shortestTimeoutMs: number;
 
@@ -92,6 +108,8 @@ export class HTTPServer extends Server<HTTPConnection> {
     requireOptions(options, OPTIONS);
     const {
       maxRequest = MAX_REQUEST,
+      maxUpload = maxRequest,
+      earlyHandler,
       keepAlive = true,
       cookieSecret,
       xheaders = false,
@@ -104,15 +122,24 @@ export class HTTPServer extends Server<HTTPConnection> {
     } = options;
     super({ ...parts, ConnectionClass: HTTPConnection });
     if (typeof requestHandler !== 'function') throw httpUsageError('HTTP_HANDLER', typeof requestHandler);
-    if (!(Number.isSafeInteger(maxRequest) && maxRequest >= 0))
-      throw httpUsageError('HTTP_OPTION', `maxRequest: ${maxRequest}`);
+    if (earlyHandler !== undefined && typeof earlyHandler !== 'function') {
+      throw httpUsageError('HTTP_HANDLER', `earlyHandler: ${typeof earlyHandler}`);
+    }
+    for (const [name, bytes] of Object.entries({ maxRequest, maxUpload })) {
+      if (!(Number.isSafeInteger(bytes) && bytes >= 0))
+        throw httpUsageError('HTTP_OPTION', `${name}: ${bytes}`);
+    }
     if (typeof keepAlive !== 'boolean') throw httpUsageError('HTTP_OPTION', `keepAlive: ${keepAlive}`);
     this.requestHandler = requestHandler;
+    this.earlyHandler = earlyHandler ?? null;
     this.maxRequest = maxRequest;
+    this.maxUpload = maxUpload;
     this.keepAlive = keepAlive;
     this.cookieSigner = cookieSecret === undefined ? null : new CookieSigner(cookieSecret);
     this.xheaders = xheaders === false ? null : new XHeaders(xheaders);
-    const mimeTypes = (options.container ?? defaultContainer).resolve(MimeTypes);
+    const container = options.container ?? defaultContainer;
+    const mimeTypes = container.resolve(MimeTypes);
+    this.tempStore = container.resolve(TempStore);
     this.files = new FileSender({ fileRoot, sendfile, sendfilePrefix, mimeTypes });
     this.compression = compress === false ? null : new Compression(compress === true ? {} : compress);
     this.limits = checkLimits(limits);

@@ -1,0 +1,56 @@
+/**
+ * Where uploaded files are kept while their request lasts: a private directory of this process, in the system's one for
+ * temporary files or another. A part of the container: `container.register(TempStore, { useValue: new TempStore('/data/tmp') })`.
+ *
+ * Names are random and never a client's; the directory is for this user alone (0700), and so are the files (0600). What
+ * is left when the process exits is removed; a process that is killed leaves its directory, `inseam-…`, behind.
+ */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { type FileHandle, mkdtemp, open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const PREFIX = 'inseam-';
+const NAME_BYTES = 16;
+const ONLY_OURS = 0o600;
+
+/** A new file, open for writing. */
+export interface TempFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
+export class TempStore {
+  readonly #parent: string;
+  #directory: Promise<string> | null = null;
+
+  /** `parent` is the directory in which the store makes its own; a file system with room for what is uploaded. */
+  constructor(parent: string = tmpdir()) {
+    this.#parent = resolve(parent);
+  }
+
+  /** Makes an empty file; whoever asked for it closes and removes it. Rejects with the system's error. */
+  async create(): Promise<TempFile> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // Systems clear old things out of their temporary directory, ours among them.
+      this.#directory = null;
+      return this.#open();
+    }
+  }
+
+  async #open(): Promise<TempFile> {
+    this.#directory ??= this.#makeDirectory();
+    const path = join(await this.#directory, randomBytes(NAME_BYTES).toString('hex'));
+    return { path, handle: await open(path, 'wx', ONLY_OURS) };
+  }
+
+  async #makeDirectory(): Promise<string> {
+    const directory = await mkdtemp(join(this.#parent, PREFIX));
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    return directory;
+  }
+}
