@@ -6,5 +6,6 @@ import { idle } from './idle.mjs';
 import { lineEcho, lines16 } from './line-echo.mjs';
 import { pipelined } from './pipelined.mjs';
 import { tcpEcho } from './tcp-echo.mjs';
+import { upload } from './upload.mjs';
 
-export const WORKS = [hello, browser, pipelined, echo, tcpEcho, lineEcho, lines16, idle];
+export const WORKS = [hello, browser, pipelined, echo, tcpEcho, lineEcho, lines16, idle, upload];

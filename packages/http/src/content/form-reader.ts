@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import busboy, { type Busboy, type FieldInfo, type FileInfo } from 'busboy';
 import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
+import { BlockPool } from './block-pool.js';
 import type { ContentSink } from './content-sink.js';
 import { FileIntake } from './file-intake.js';
 import { type Form, requireFieldSize } from './form.js';
@@ -41,6 +42,9 @@ export class FormReader implements ContentSink {
   readonly #intakes: FileIntake[] = [];
   readonly #files: Promise<UploadedFile | null>[] = [];
   readonly #fields = new URLSearchParams();
+  readonly #blocks = new BlockPool();
+  #openFile: Readable | null = null;
+  #isLookingBack = false;
   #fieldCount = 0;
   #fieldBytes = 0;
   #isFull = false;
@@ -62,7 +66,8 @@ export class FormReader implements ContentSink {
   push(piece: Buffer): boolean {
     if (this.#isOver) return true;
     // The piece is the connection's; what busboy makes of it lives until it is on the disk.
-    this.#parser.write(Buffer.from(piece));
+    this.#parser.write(this.#blocks.copy(piece));
+    this.#lookBack();
     this.#isFull = this.#waiting > MOST_WAITING;
     return !this.#isFull;
   }
@@ -80,6 +85,20 @@ export class FormReader implements ContentSink {
     let bytes = this.#parser.writableLength;
     for (const intake of this.#intakes) bytes += intake.waiting;
     return bytes;
+  }
+
+  /**
+   * Once busboy is done with what it was given, that memory can be used again. It says so nowhere, but keeps nothing of a
+   * file, and only a file's pieces are many: so when all streams have said what they had to and a file is open.
+   */
+  #lookBack(): void {
+    if (this.#isLookingBack) return;
+    this.#isLookingBack = true;
+    setImmediate(() => {
+      this.#isLookingBack = false;
+      const isDone = this.#parser.writableLength === 0 && this.#openFile?.readableLength === 0;
+      if (isDone) this.#blocks.recycle();
+    });
   }
 
   #makeParser(): Busboy {
@@ -119,11 +138,18 @@ export class FormReader implements ContentSink {
     if (name === undefined) throw httpError('HTTP_FORM');
     requireFieldSize(name, '', limits);
     if (this.#files.length >= limits.maxFiles) throw httpError('HTTP_FORM_TOO_LARGE');
-    const intake = new FileIntake(store, limits.fileMemoryBytes, (error) =>
-      error === null ? this.#onRoom() : this.#fail(error),
-    );
+    const intake = new FileIntake(store, limits.fileMemoryBytes, (pieces, error) => {
+      for (const piece of pieces) this.#blocks.release(piece);
+      if (error === null) this.#onRoom();
+      else this.#fail(error);
+    });
     this.#intakes.push(intake);
+    this.#openFile = stream;
+    stream.on('end', () => {
+      if (this.#openFile === stream) this.#openFile = null;
+    });
     stream.on('data', (piece: Buffer) => {
+      this.#blocks.hold(piece);
       intake.push(piece);
       if (intake.size > limits.maxFileBytes) this.#fail(httpError('HTTP_FORM_TOO_LARGE'));
     });
