@@ -9,7 +9,7 @@
  *     datagram.ts        UDP                                        datagram-server.ts
  *     transport.ts       the door to the operating system           transports/, tls/, resolver.ts
  */
-export type { Address, ListenAddress } from './address.js';
+export { type Address, canonicalIp, type ListenAddress } from './address.js';
 export { NEED_MORE } from './byte-window.js';
 export { Channel, isThenable } from './channel.js';
 export { Clock } from './clock.js';

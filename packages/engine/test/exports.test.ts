@@ -25,6 +25,7 @@ const ENGINE_EXPORTS = {
     'TransportError',
     'TrustedAddresses',
     'UsageError',
+    'canonicalIp',
     'container',
     'isThenable',
     'requireOptions',

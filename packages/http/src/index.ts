@@ -14,6 +14,7 @@ export { TempStore } from './content/temp-store.js';
 export { type MoveOptions, UploadedFile } from './content/uploaded-file.js';
 export type { CookieSecret } from './cookies/cookie-signer.js';
 export { type CookieOptions, CookiesOut } from './cookies/cookies-out.js';
+export type { SecureCookieOptions, SecureCookieValue } from './cookies/secure-cookie.js';
 export {
   HTTP_ERRORS,
   HTTPError,
@@ -31,5 +32,5 @@ export type { CompressionOptions } from './responses/compression.js';
 export { EventStream, type ServerEvent } from './responses/event-stream.js';
 export type { ContentSource } from './responses/send-stream.js';
 export { HTTPConnection } from './server/http-connection.js';
-export { HTTPRequest, type SecureCookieOptions, type SecureCookieValue } from './server/http-request.js';
+export { HTTPRequest } from './server/http-request.js';
 export { HTTPServer, type HTTPServerOptions, type RequestHandler } from './server/http-server.js';

@@ -7,7 +7,12 @@ import { UsageError } from '@inseam/engine/errors';
 import { parseCookie } from 'cookie';
 import { wholeContent } from '../content/content-iterator.js';
 import { type Form, isUrlEncoded, NO_FILES, type UploadedFiles, urlEncodedFields } from '../content/form.js';
-import { type CookieOptions, CookiesOut } from '../cookies/cookies-out.js';
+import { CookiesOut } from '../cookies/cookies-out.js';
+import {
+  type SecureCookieOptions,
+  type SecureCookieValue,
+  setSecureCookie,
+} from '../cookies/secure-cookie.js';
 import { HTTPError, httpUsageError } from '../errors.js';
 import type { SendFileOptions } from '../files/file-sender.js';
 import { hasToken } from '../protocol/grammar.js';
@@ -20,15 +25,6 @@ import { redirectLocation } from '../responses/redirect.js';
 import { type ContentSource, sendStream } from '../responses/send-stream.js';
 import type { HTTPConnection } from './http-connection.js';
 
-/** What a signed cookie can say: text, or a value for JSON. */
-export type SecureCookieValue = string | number | boolean | object;
-
-export interface SecureCookieOptions extends Omit<CookieOptions, 'expires' | 'maxAge'> {
-  /** When it ends: a Date, or milliseconds from now. Default 30 days. */
-  expires?: Date | number | undefined;
-}
-
-const THIRTY_DAYS_MS = 30 * 24 * 60 * 60 * 1000;
 const JSON_TYPE = 'application/json';
 const JSON_CONTENT = /^application\/(?:[^;\s]+\+)?json[ \t]*(?:;|$)/i;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -245,14 +241,7 @@ export class HTTPRequest {
   setSecureCookie(name: string, value: SecureCookieValue, options: SecureCookieOptions = {}): void {
     const { cookieSigner, engine } = this.connection.server;
     if (cookieSigner === null) throw httpUsageError('HTTP_COOKIE_SECRET');
-    const { expires = THIRTY_DAYS_MS, ...attributes } = options;
-    const now = engine.clock.date();
-    const lifetimeMs = typeof expires === 'number' ? expires : expires.getTime() - now;
-    this.cookiesOut.set(name, cookieSigner.sign(name, value, lifetimeMs, now), {
-      httpOnly: true,
-      ...attributes,
-      expires: new Date(now + lifetimeMs),
-    });
+    setSecureCookie(this.cookiesOut, cookieSigner, name, value, options, engine.clock.date());
   }
 
   /** Whether `finish` or `sendResponse` has been called. */

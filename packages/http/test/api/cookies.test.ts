@@ -1,6 +1,7 @@
 import { UsageError } from '@inseam/engine';
-import { HTTPError, type HTTPRequest } from '@inseam/http';
+import { CookiesOut, HTTPError, type HTTPRequest } from '@inseam/http';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { get } from '../support/message.js';
 import { wire } from '../support/wire.js';
 
@@ -66,9 +67,10 @@ describe('api: cookiesOut', () => {
   it('a second one of the same name, domain and path takes the first one’s place', async () => {
     const cookies = await cookiesOf((request) => {
       request.cookiesOut.set('a', '1').set('b', '2').set('a', '3').set('a', '4', { path: '/x' });
+      request.cookiesOut.set('a', '5', { domain: 'a.example' });
       request.sendResponse('');
     });
-    expect(cookies).to.deep.equal(['a=3', 'b=2', 'a=4; Path=/x']);
+    expect(cookies).to.deep.equal(['a=3', 'b=2', 'a=4; Path=/x', 'a=5; Domain=a.example']);
   });
 
   it('sendCookies names those that go, once; the rest follow with the headers', async () => {
@@ -107,5 +109,43 @@ describe('api: cookiesOut', () => {
       request.sendResponse('');
     });
     expect(cookies).to.deep.equal(['a=1%0D%0AX%3A%20y%3B%20Path%3D%2F']);
+  });
+});
+
+describe('api: cookies there and back', () => {
+  async function backAndForth(pair: string): Promise<Readonly<Record<string, string>>> {
+    let seen: Readonly<Record<string, string>> = {};
+    await wire((request) => {
+      seen = request.cookies;
+      request.finish();
+    }).exchange(get('/', `Cookie: ${pair}`));
+    return seen;
+  }
+
+  it('any text comes back as it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 200 }), async (value) => {
+        expect((await backAndForth(new CookiesOut().set('a', value).take()[0] ?? '')).a).to.equal(value);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('a name is a name, whatever objects inherit', async () => {
+    const cookies = await backAndForth('__proto__=x; constructor=y; __proto__=z');
+    expect(Object.entries(cookies)).to.deep.equal([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ]);
+    expect('toString' in cookies).to.equal(false);
+    expect(new CookiesOut().set('__proto__', 'x').take()[0]).to.equal('__proto__=x');
+  });
+
+  it('what is badly encoded stays as it is', async () => {
+    expect({ ...(await backAndForth('a=%zz; b; c=%C3%A9; d="q"; =e')) }).to.deep.include({
+      a: '%zz',
+      c: 'é',
+      d: '"q"',
+    });
   });
 });
