@@ -29,7 +29,7 @@ export { type HeadersInit, HTTPHeaders } from './protocol/http-headers.js';
 export { STATUS_NAMES } from './protocol/status.js';
 export type { XHeadersOption } from './proxy/x-headers.js';
 export type { CompressionOptions } from './responses/compression.js';
-export { EventStream, type ServerEvent } from './responses/event-stream.js';
+export { EventStream, type EventStreamOptions, type ServerEvent } from './responses/event-stream.js';
 export type { ContentSource } from './responses/send-stream.js';
 export { HTTPConnection } from './server/http-connection.js';
 export { HTTPRequest } from './server/http-request.js';

@@ -10,6 +10,7 @@ const EXPORTS = [
   'type CookieSecret',
   'CookiesOut',
   'EventStream',
+  'type EventStreamOptions',
   'HTTPConnection',
   'HTTPError',
   'type HTTPErrorCode',

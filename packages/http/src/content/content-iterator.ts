@@ -13,13 +13,15 @@ const DONE: IteratorResult<Buffer, undefined> = Object.freeze({ done: true, valu
 
 export class ContentIterator implements AsyncIterableIterator<Buffer, undefined>, ContentSink {
   readonly #read: () => void;
+  readonly #leave: () => void;
   #waiting: Waiting[] = [];
   #error: Error | null = null;
   #isOver = false;
 
-  /** `read` is called when a piece is wanted. */
-  constructor(read: () => void) {
+  /** `read` is called when a piece is wanted, `leave` when no more are. */
+  constructor(read: () => void, leave: () => void) {
     this.#read = read;
+    this.#leave = leave;
   }
 
   // For the loop -----------------------------------------------------------------------------------------------
@@ -40,8 +42,11 @@ export class ContentIterator implements AsyncIterableIterator<Buffer, undefined>
 
   /** The loop was left: the rest of the content is not read. */
   return(): Promise<IteratorResult<Buffer, undefined>> {
-    this.#isOver = true;
     this.#error = null;
+    if (!this.#isOver) {
+      this.end();
+      this.#leave();
+    }
     return Promise.resolve(DONE);
   }
 

@@ -55,11 +55,6 @@ export class Intake {
     this.#isFull = false;
   }
 
-  /** The sink takes no more until `reopen`. */
-  shut(): void {
-    this.#isFull = true;
-  }
-
   end(): void {
     this.#sink?.end();
   }

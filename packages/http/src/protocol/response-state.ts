@@ -1,7 +1,8 @@
 /** What a response may do next, as a table. Pure. */
 import { httpUsageError } from '../errors.js';
 
-export type ResponseState = 'start' | 'status' | 'content' | 'finished';
+/** 'lent' is for a response that somebody else than the handler sends, piece by piece. */
+export type ResponseState = 'start' | 'status' | 'content' | 'lent' | 'finished';
 export type ResponseStep = 'status' | 'headers' | 'content' | 'finish';
 
 /** The state after each step; a step that is not there is a mistake of the handler's. */
@@ -11,6 +12,7 @@ export const RESPONSE_STATES: Readonly<
   start: { status: 'status', headers: 'content', content: 'content', finish: 'finished' },
   status: { headers: 'content', content: 'content', finish: 'finished' },
   content: { content: 'content', finish: 'finished' },
+  lent: {},
   finished: {},
 });
 

@@ -31,6 +31,8 @@ const LAST_CHUNK = '0\r\n\r\n';
 
 export class ResponseWriter {
   #state: ResponseState = 'start';
+  /** The state behind 'lent'. */
+  #lentState: ResponseState = 'start';
   #status = 200;
   #framing: ResponseFraming = 'none';
   /** What Content-Length announced and has not been sent. */
@@ -54,6 +56,18 @@ export class ResponseWriter {
   get isFinished(): boolean {
     return this.#state === 'finished';
   }
+  /** Whether the head is out, or is as good as that. */
+  get hasBegun(): boolean {
+    const state = this.#state === 'lent' ? this.#lentState : this.#state;
+    return state === 'content' || state === 'finished';
+  }
+  get status(): number {
+    return this.#status;
+  }
+  /** Whether content that is sent goes out: not to HEAD, nor with a status that has none. */
+  get sendsContent(): boolean {
+    return !this.#isHead && hasContent(this.#status);
+  }
   /** Whether the connection can carry another request after this response. */
   get keepAlive(): boolean {
     return this.#keepAlive;
@@ -71,6 +85,29 @@ export class ResponseWriter {
   /** What made `refuseKeepAlive` necessary is over: the content has been read after all. */
   allowKeepAlive(): void {
     if (this.isUntouched) this.#keepAlive = true;
+  }
+
+  /**
+   * Settles status and headers of a response that is to begin later, and throws UsageError for what `writeHead` would
+   * throw for then. Until `giveBack` every other call is out of order.
+   */
+  lend(status: number | undefined, headers: HeadersInit): void {
+    if (!this.isUntouched) after(this.#state, 'headers');
+    if (status !== undefined) requireStatus(status);
+    composeHead(status ?? this.#status, '', headers, this.#minor, this.#keepAlive, '');
+    this.#status = status ?? this.#status;
+    this.lendAgain();
+  }
+
+  /** As before `giveBack`. */
+  lendAgain(): void {
+    this.#lentState = this.#state;
+    this.#state = 'lent';
+  }
+
+  /** For whom it was lent to: calls count again, from where it stands. */
+  giveBack(): void {
+    this.#state = this.#lentState;
   }
 
   /** Forgets a status that was set but not sent, so that an error can be answered instead. */
@@ -209,7 +246,8 @@ export class ResponseWriter {
   }
 }
 
-function defaultType(data: string | Uint8Array): string {
+/** The Content-Type of content that says none. */
+export function defaultType(data: string | Uint8Array): string {
   return typeof data === 'string' ? TEXT_TYPE : BYTES_TYPE;
 }
 
@@ -219,7 +257,8 @@ function requireStatus(status: number): void {
   }
 }
 
-function requireContent(data: string | Uint8Array): void {
+/** Throws UsageError for what is neither text nor bytes. */
+export function requireContent(data: unknown): asserts data is string | Uint8Array {
   if (typeof data !== 'string' && !(data instanceof Uint8Array))
     throw httpUsageError('HTTP_CONTENT', typeof data);
 }

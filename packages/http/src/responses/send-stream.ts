@@ -1,18 +1,30 @@
-/** A response whose content comes from a stream: stub. */
-import type { Readable } from 'node:stream';
-import type { HeadersInit } from '../protocol/http-headers.js';
+/** A response whose content comes from a stream. RFC 9112 §7.1 frames it, unless its headers announce a length. */
+import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import type { HTTPRequest } from '../server/http-request.js';
+import { type ContentSource, pieceSource } from './piece-source.js';
+import { StreamedResponse } from './streamed-response.js';
 
-export type ContentSource =
-  | Readable
-  | AsyncIterable<string | Uint8Array>
-  | ReadableStream<string | Uint8Array>;
+export type { ContentSource } from './piece-source.js';
 
+/**
+ * Sends what `source` gives and finishes the response; `type` is its Content-Type, or its headers. The source is ours from
+ * the call on: it is destroyed in any case, also when the call throws. Resolves when it is over, never rejects. Throws UsageError,
+ * with nothing sent, for what is no source, a bad status or header, or out of order.
+ */
 export function sendStream(
-  _request: HTTPRequest,
-  _source: ContentSource,
-  _status: number | undefined,
-  _type: string | HeadersInit | undefined,
+  request: HTTPRequest,
+  source: ContentSource,
+  status: number | undefined,
+  type: string | HeadersInit | undefined,
 ): Promise<void> {
-  return Promise.resolve();
+  const pieces = pieceSource(source);
+  const { compression } = request.connection.server;
+  try {
+    const headers = new HTTPHeaders(typeof type === 'string' ? { 'Content-Type': type } : type);
+    const choose = (all: HTTPHeaders) => compression?.choose(request, request.response.status, all) ?? null;
+    return new StreamedResponse(request, { pieces, choose, isWhole: false }, status, headers).sent;
+  } catch (error) {
+    pieces.cancel();
+    throw error;
+  }
 }

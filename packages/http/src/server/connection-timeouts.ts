@@ -31,34 +31,34 @@ export class ConnectionTimeouts {
   /** Since when phase and request are the same, and since when no byte has moved either. */
   #phaseSince = Number.NaN;
   #stillSince = Number.NaN;
-  /** Since when a request is being read, head and body together, and where that began. */
-  #readingSince = Number.NaN;
-  #readingFrom = 0;
+  #checkedAt = Number.NaN;
+  /** For how long a request has been read, head and body together, less what its bytes grant. */
+  #readingMs = 0;
 
   constructor(limits: Readonly<HTTPLimits>) {
     this.#limits = limits;
   }
 
-  /** `handled` counts requests, `moved` the bytes of this phase; `now` is in milliseconds. */
+  /** `handled` counts requests that are over, `moved` the bytes of this phase; `now` is in milliseconds. */
   check(phase: ConnectionPhase, handled: number, moved: number, now: number): TimeoutVerdict {
-    const isReading = phase === 'head' || phase === 'body';
     const isNewRequest = handled !== this.#handled || Number.isNaN(this.#phaseSince);
     const isNewPhase = isNewRequest || phase !== this.#phase;
-    if (isNewRequest || !isReading || Number.isNaN(this.#readingSince)) {
-      this.#readingSince = now;
-      this.#readingFrom = moved;
+    if (isNewRequest) this.#readingMs = 0;
+    // Only between two looks at reading: in other phases other bytes are counted, and the time is not the client's.
+    else if (isReading(phase) && isReading(this.#phase)) {
+      const granted = (1000 * (moved - this.#moved)) / this.#limits.minBytesPerSecond;
+      this.#readingMs += now - this.#checkedAt - granted;
     }
     if (isNewPhase) this.#phaseSince = now;
     if (isNewPhase || moved !== this.#moved) this.#stillSince = now;
     this.#phase = phase;
     this.#handled = handled;
     this.#moved = moved;
-    const granted = (1000 * (moved - this.#readingFrom)) / this.#limits.minBytesPerSecond;
-    const reading = now - this.#readingSince - granted;
-    return this.#verdict(now - this.#phaseSince, now - this.#stillSince, reading);
+    this.#checkedAt = now;
+    return this.#verdict(now - this.#phaseSince, now - this.#stillSince);
   }
 
-  #verdict(inPhase: number, still: number, reading: number): TimeoutVerdict {
+  #verdict(inPhase: number, still: number): TimeoutVerdict {
     const limits = this.#limits;
     switch (this.#phase) {
       case 'new':
@@ -68,7 +68,7 @@ export class ConnectionTimeouts {
       case 'head':
         return inPhase >= limits.headTimeoutMs ? 'HTTP_HEAD_TIMEOUT' : null;
       case 'body':
-        return still >= limits.bodyTimeoutMs || reading >= limits.requestTimeoutMs
+        return still >= limits.bodyTimeoutMs || this.#readingMs >= limits.requestTimeoutMs
           ? 'HTTP_BODY_TIMEOUT'
           : null;
       case 'held':
@@ -82,4 +82,8 @@ export class ConnectionTimeouts {
         return null;
     }
   }
+}
+
+function isReading(phase: ConnectionPhase): boolean {
+  return phase === 'head' || phase === 'body';
 }

@@ -65,6 +65,7 @@ export class HTTPConnection extends Stream {
   #peerHasEnded = false;
   /** Reading is paused because too much waits: requests behind this one, or responses the client does not take. */
   #isHeldBack = false;
+  /** Requests that are over. */
   #handled = 0;
   /** For HTTPRequest: when the latest chunk came, on the engine's clock. */
   receivedAt = 0;
@@ -144,8 +145,7 @@ export class HTTPConnection extends Stream {
   /** The client has shut its side. What it asked for is still answered, in order. */
   override onEnd(): void {
     this.#peerHasEnded = true;
-    if (this.#wantsInput) this.#advance();
-    else if (this.#stage !== 'content') this.#request?.leave();
+    this.#advance();
   }
 
   override onClose(reason: InseamError | null): void {
@@ -167,8 +167,10 @@ export class HTTPConnection extends Stream {
       return;
     }
     this.#isLast = true;
-    if (this.#request !== null) this.#request.response.refuseKeepAlive();
-    else if (this.#parser.phase === 'between' && this.pendingBytes === 0) this.abort();
+    if (this.#request !== null) {
+      this.#request.response.refuseKeepAlive();
+      this.#request.task?.shutdown();
+    } else if (this.#parser.phase === 'between' && this.pendingBytes === 0) this.abort();
     else if (this.#parser.phase === 'between') this.close();
   }
 
@@ -205,6 +207,10 @@ export class HTTPConnection extends Stream {
       if (this.#intake !== null) this.#tellProgress(this.#intake);
       // The chunk is ours until its call ends; nothing read means nothing kept.
       this.#parser.retain();
+      const isAtWork = this.#stage === 'paused' || this.#stage === 'handler';
+      // What was held back from a slow reader of content need not wait for the handler's end.
+      if (isAtWork && this.#parser.buffered <= MAX_WAITING_BYTES) this.#release();
+      if (isAtWork && this.#peerHasEnded) this.#request?.leave();
     }
   }
 
@@ -273,22 +279,31 @@ export class HTTPConnection extends Stream {
   /** For HTTPRequest: an early handler takes the content itself. */
   takeContent(request: HTTPRequest): ContentIterator {
     if (this.#request !== request) {
-      const broken = new ContentIterator(() => {});
+      const broken = new ContentIterator(
+        () => {},
+        () => {},
+      );
       broken.fail(httpTransportError('HTTP_CONTENT_UNREAD'));
       return broken;
     }
-    if (this.#stage !== 'paused' || this.#intake?.hasSink) throw httpUsageError('HTTP_CONTENT_AHEAD');
+    if (this.#intake?.hasSink) throw httpUsageError('HTTP_CONTENT_AHEAD');
     const intake = this.#intake ?? new Intake(NO_CONTENT);
     this.#intake = intake;
-    const iterator = new ContentIterator(() => {
-      if (this.#intake !== intake) return;
-      this.#askForContent();
-      this.#stage = 'content';
-      intake.reopen();
-      this.#advance();
-    });
+    const iterator = new ContentIterator(
+      () => {
+        if (this.#intake !== intake) return;
+        this.#askForContent();
+        this.#stage = 'content';
+        intake.reopen();
+        this.#advance();
+      },
+      () => {
+        if (this.#intake !== intake) return;
+        this.#stage = 'paused';
+        this.#advance();
+      },
+    );
     intake.open(iterator, Number.POSITIVE_INFINITY);
-    intake.shut();
     return iterator;
   }
 
@@ -325,7 +340,7 @@ export class HTTPConnection extends Stream {
   #askForContent(): void {
     const isAsked = this.#expectsContinue && this.#parser.buffered === 0;
     this.#expectsContinue = false;
-    if (isAsked && this.#request?.response.isUntouched) this.output.writeLatin1(CONTINUE);
+    if (isAsked && this.#request?.response.hasBegun === false) this.output.writeLatin1(CONTINUE);
   }
 
   #tellProgress(intake: Intake): void {
@@ -341,11 +356,13 @@ export class HTTPConnection extends Stream {
       this.#handle(EMPTY, null);
       return;
     }
-    this.#tellProgress(intake);
     this.#stage = 'paused';
+    this.#tellProgress(intake);
     intake.end();
     // A handler that took the content has the turn; the others get it with the content.
-    if (this.#request?.isTaken) this.#contentIsRead();
+    if (!this.#request?.isTaken) return;
+    this.#contentIsRead();
+    this.#request.complete(null, this.#parser.trailers, null);
   }
 
   #contentIsRead(): void {
@@ -361,7 +378,6 @@ export class HTTPConnection extends Stream {
     if (request === null) return;
     this.#contentIsRead();
     request.complete(body, this.#parser.trailers, form);
-    this.#handled++;
     try {
       const result = this.server.requestHandler(request);
       if (!isThenable(result)) request.release();
@@ -371,7 +387,6 @@ export class HTTPConnection extends Stream {
       this.#fail(request, error);
       request.release();
     }
-    if (this.#peerHasEnded) request.leave();
   }
 
   /** Files are the handler's until it has settled, also when it has answered before that or the client has gone. */
@@ -397,10 +412,9 @@ export class HTTPConnection extends Stream {
     if (!isWhole) throw httpUsageError('HTTP_CONTENT_TOO_SHORT');
   }
 
-  /** Passes over content that nobody read; it is here. */
+  /** Passes over content that nobody read, if any is left; it is here. */
   #discardContent(): void {
-    let event = this.#parser.next();
-    while (event !== END_OF_CONTENT && event !== NEED_MORE) event = this.#parser.next();
+    while (this.#parser.phase === 'content' && this.#parser.next() !== NEED_MORE);
   }
 
   /** The current request is over, however. */
@@ -409,8 +423,11 @@ export class HTTPConnection extends Stream {
     this.#request = null;
     this.#head = null;
     this.#intake = null;
+    this.#expectsContinue = false;
     this.#stage = 'head';
+    this.#handled++;
     intake?.fail(reason ?? httpTransportError('HTTP_CONTENT_UNREAD'));
+    request.task?.drop();
     request.release();
   }
 
@@ -476,13 +493,21 @@ export class HTTPConnection extends Stream {
     }
     const refusal = error instanceof HTTPProtocolError ? error : null;
     const status = refusal?.status ?? 500;
-    const writer = new ResponseWriter(request?.method === 'HEAD', 1, false);
-    writer.writeAll(this.output, errorContent(status, refusal?.message), status, undefined, this.dateLine());
+    if (request === null || request.response.isUntouched) {
+      const writer = new ResponseWriter(request?.method === 'HEAD', 1, false);
+      writer.writeAll(
+        this.output,
+        errorContent(status, refusal?.message),
+        status,
+        undefined,
+        this.dateLine(),
+      );
+    }
     if (request !== null) {
       request.leave();
       this.#over(request);
     }
-    this.close();
+    this.#closeBehind(request);
     if (refusal !== null) this.#logRefusal(refusal);
     else this.engine.report(error, 'reading a request failed', this);
   }
@@ -493,9 +518,12 @@ export class HTTPConnection extends Stream {
 
   /** The one place for what a handler threw: a status if that can still be sent, else an end that the client notices. */
   #fail(request: HTTPRequest, error: unknown): void {
+    // What a handler has said whole stays so, though it fails behind that.
+    if (request.task?.isWhole !== true) request.task?.drop();
     // Once a response has begun, an HTTPError is a failure as any other.
     const isAnswer = isStatus(error) && request.response.isUntouched;
-    if (request === this.#request && !this.closed) this.#answerFailure(request, isAnswer ? error : null);
+    const mayAnswer = request === this.#request && request.task === null && !this.closed;
+    if (mayAnswer) this.#answerFailure(request, isAnswer ? error : null);
     if (isAnswer && error instanceof HTTPProtocolError) this.#logRefusal(error);
     if (isAnswer) return;
     // Work that was given the request's signal ends so when the client leaves; any other failure is one.
@@ -503,6 +531,11 @@ export class HTTPConnection extends Stream {
     const message = `the handler of ${request.method} ${request.path} failed`;
     if (isAbort || (request.hasLeft && error instanceof TransportError)) this.logger.debug(message, error);
     else this.engine.report(error ?? 'nothing was thrown', message, this);
+  }
+
+  /** For responses that take their time: one has failed. */
+  failResponse(request: HTTPRequest, error: unknown): void {
+    this.#fail(request, error);
   }
 
   #answerFailure(request: HTTPRequest, answer: HTTPError | HTTPProtocolError | null): void {
@@ -516,8 +549,12 @@ export class HTTPConnection extends Stream {
       return;
     }
     this.#over(request);
-    // A response that ends by closing would look complete if the connection were closed in good order.
-    if (response.endsByClosing) this.abort(httpTransportError('HTTP_RESPONSE_CUT'));
+    this.#closeBehind(request);
+  }
+
+  /** A response that ends by closing would look complete if the connection were closed in good order. */
+  #closeBehind(request: HTTPRequest | null): void {
+    if (request?.response.endsByClosing) this.abort(httpTransportError('HTTP_RESPONSE_CUT'));
     else this.close();
   }
 

@@ -20,8 +20,10 @@ import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { ResponseWriter } from '../protocol/response-writer.js';
 import type { Origin } from '../proxy/x-headers.js';
-import { EventStream } from '../responses/event-stream.js';
+import { EventStream, type EventStreamOptions } from '../responses/event-stream.js';
+import { jsonText } from '../responses/json-text.js';
 import { redirectLocation } from '../responses/redirect.js';
+import type { ResponseTask } from '../responses/response-task.js';
 import { type ContentSource, sendStream } from '../responses/send-stream.js';
 import type { HTTPConnection } from './http-connection.js';
 
@@ -62,6 +64,8 @@ export class HTTPRequest {
   #abort: AbortController | null = null;
   #hasLeft = false;
   #onClose: (() => unknown) | null = null;
+  /** For responses that take their time: who sends this one in the handler's place, null for nobody. */
+  task: ResponseTask | null = null;
 
   /** For HTTPConnection. */
   constructor(connection: HTTPConnection, head: RequestHead, keepAlive: boolean) {
@@ -246,7 +250,7 @@ export class HTTPRequest {
 
   /** Whether `finish` or `sendResponse` has been called. */
   get finished(): boolean {
-    return this.#response.isFinished;
+    return this.#response.isFinished || this.task?.isWhole === true;
   }
 
   /**
@@ -255,6 +259,13 @@ export class HTTPRequest {
    * until they are sent. Throws UsageError, with nothing sent, for a bad status or header, or out of order.
    */
   sendResponse(content: string | Uint8Array, status?: number, type?: string | HeadersInit): void {
+    const { compression } = this.connection.server;
+    if (compression === null) this.sendWhole(content, status, type);
+    else compression.send(this, content, status, type);
+  }
+
+  /** For Compression: `sendResponse` with the content as it is. */
+  sendWhole(content: string | Uint8Array, status?: number, type?: string | HeadersInit): void {
     if (this.#cookiesOut !== null) this.sendCookies();
     this.#response.writeAll(this.connection.output, content, status, type, this.#date());
     this.#finished(true);
@@ -262,14 +273,7 @@ export class HTTPRequest {
 
   /** Sends `value` as JSON. Throws UsageError for what JSON cannot say: undefined, a function, a cycle, a BigInt. */
   sendJSON(value: unknown, status?: number): void {
-    let text: string | undefined;
-    try {
-      text = JSON.stringify(value);
-    } catch (error) {
-      throw httpUsageError('HTTP_JSON', (error as Error).message);
-    }
-    if (text === undefined) throw httpUsageError('HTTP_JSON', typeof value);
-    this.sendResponse(text, status, JSON_TYPE);
+    this.sendResponse(jsonText(value), status, JSON_TYPE);
   }
 
   /**
@@ -292,16 +296,21 @@ export class HTTPRequest {
   }
 
   /**
-   * Sends what `source` gives and finishes the response, at the client's pace. The source is destroyed when the client
-   * leaves. A source that fails ends the connection, and is reported. Resolves when it is over; never rejects.
+   * Sends what `source` gives, text and bytes, at the client's pace, and finishes the response; `type` is its Content-Type, or its
+   * headers. The source is given away: it is destroyed when the client is gone, or the call throws. One that fails is
+   * reported, and answers 500 or, behind the head, ends the connection. Resolves when it is over; never rejects. Throws
+   * UsageError, with nothing sent, for what is no source, a bad status or header, or out of order.
    */
   sendStream(source: ContentSource, status?: number, type?: string | HeadersInit): Promise<void> {
     return sendStream(this, source, status, type);
   }
 
-  /** Begins a stream of Server-Sent Events, which lasts until it is closed or the client leaves. */
-  sendEvents(): EventStream {
-    return new EventStream(this);
+  /**
+   * Begins a stream of Server-Sent Events, which lasts until it is closed, the client leaves or the engine stops. Throws
+   * UsageError, with nothing sent, for a bad header or option, or out of order.
+   */
+  sendEvents(options?: EventStreamOptions): EventStream {
+    return new EventStream(this, options);
   }
 
   /** Sets the status of a response sent piece by piece. Goes out with the headers. */
@@ -348,8 +357,8 @@ export class HTTPRequest {
 
   // For HTTPConnection ------------------------------------------------------------------------------------------
 
-  /** For HTTPConnection: the content has come. */
-  complete(body: Buffer, trailers: HTTPHeaders | null, form: Form | null): void {
+  /** For HTTPConnection: the content has come; null where a handler has taken it. */
+  complete(body: Buffer | null, trailers: HTTPHeaders | null, form: Form | null): void {
     this.#body = body;
     this.#trailers = trailers;
     this.#form = form;
@@ -394,6 +403,7 @@ export class HTTPRequest {
     this.#hasLeft = true;
     this.connection.notifyLeft(this.#onClose);
     this.#abort?.abort();
+    this.task?.leave();
   }
 
   /** What the proxies say, if there are any that are believed. */

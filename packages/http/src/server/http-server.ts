@@ -46,7 +46,10 @@ export interface HTTPServerOptions {
   sendfilePrefix?: string | undefined;
   /** The directory that `sendFile` sends from, and never leaves. Default: the working directory, for relative paths. */
   fileRoot?: string | undefined;
-  /** Whether whole responses and streams are compressed for clients that take it. Default false. */
+  /**
+   * Whether whole responses and streams are compressed for clients that take it. Default false: beside TLS a page that shows a
+   * secret next to what the client has sent can be made to give it away (BREACH); see CompressionOptions.
+   */
   compress?: boolean | CompressionOptions | undefined;
   /** Limits to change; the rest keep their defaults. */
   limits?: { [K in keyof HTTPLimits]?: HTTPLimits[K] | undefined } | undefined;

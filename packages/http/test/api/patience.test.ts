@@ -107,3 +107,34 @@ describe('api: patience', () => {
     expect(await far.take()).to.match(/one$/);
   });
 });
+
+describe('api: patience with a pipeline', () => {
+  it('what waits behind a request counts until it is little, not until it is gone', async () => {
+    const waiting: HTTPRequest[] = [];
+    const far = wire((request) => waiting.push(request), { limits });
+    const first = get('/1');
+    const large = post('x'.repeat(70_000), 'Content-Length: 70000');
+    far.send(first);
+    far.send(large + get('/3') + get('/4'));
+    await far.settle();
+    waiting[0]?.sendResponse('one');
+    await far.pass(60_000);
+    expect(far.ended).to.equal(false);
+    waiting[1]?.sendResponse('two');
+    expect(await far.take()).to.match(/one[\s\S]*two$/);
+    far.connection.abort();
+  });
+
+  it('and no more than a chunk comes beyond 64 KiB, however often it becomes less', async () => {
+    const waiting: HTTPRequest[] = [];
+    const far = wire((request) => waiting.push(request));
+    const batch = get().repeat(100);
+    for (let i = 0; i < 60; i++) far.send(batch);
+    for (let i = 0; i < 200; i++) {
+      await far.settle();
+      expect(far.connection.bytesRead - i * get().length).to.be.at.most(65_536 + 2 * batch.length);
+      waiting.shift()?.finish();
+    }
+    far.connection.abort();
+  });
+});

@@ -12,6 +12,7 @@ const table: Record<ResponseState, Record<ResponseStep, string>> = {
   start: { status: 'status', headers: 'content', content: 'content', finish: 'finished' },
   status: { status: 'HTTP_ORDER', headers: 'content', content: 'content', finish: 'finished' },
   content: { status: 'HTTP_ORDER', headers: 'HTTP_ORDER', content: 'content', finish: 'finished' },
+  lent: { status: 'HTTP_ORDER', headers: 'HTTP_ORDER', content: 'HTTP_ORDER', finish: 'HTTP_ORDER' },
   finished: {
     status: 'HTTP_FINISHED',
     headers: 'HTTP_FINISHED',
