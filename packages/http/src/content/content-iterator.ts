@@ -18,6 +18,16 @@ export class ContentIterator implements AsyncIterableIterator<Buffer, undefined>
   #error: Error | null = null;
   #isOver = false;
 
+  /** Of content that will never come. */
+  static broken(error: Error): ContentIterator {
+    const iterator = new ContentIterator(
+      () => {},
+      () => {},
+    );
+    iterator.fail(error);
+    return iterator;
+  }
+
   /** `read` is called when a piece is wanted, `leave` when no more are. */
   constructor(read: () => void, leave: () => void) {
     this.#read = read;

@@ -47,7 +47,7 @@ export class ConnectionTimeouts {
     // Only between two looks at reading: in other phases other bytes are counted, and the time is not the client's.
     else if (isReading(phase) && isReading(this.#phase)) {
       const granted = (1000 * (moved - this.#moved)) / this.#limits.minBytesPerSecond;
-      this.#readingMs += now - this.#checkedAt - granted;
+      this.#readingMs = Math.max(0, this.#readingMs + now - this.#checkedAt - granted);
     }
     if (isNewPhase) this.#phaseSince = now;
     if (isNewPhase || moved !== this.#moved) this.#stillSince = now;

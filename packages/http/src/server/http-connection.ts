@@ -19,16 +19,12 @@ import {
   TransportError,
 } from '@inseam/engine';
 import { NEED_MORE } from '@inseam/engine/byte-window';
-import { BodySink } from '../content/body-sink.js';
 import { ContentIterator } from '../content/content-iterator.js';
-import type { ContentSink } from '../content/content-sink.js';
-import { type Form, mayBeMultipart } from '../content/form.js';
-import { FormReader } from '../content/form-reader.js';
-import { Intake } from '../content/intake.js';
+import type { Form } from '../content/form.js';
+import { type ContentHost, RequestContent } from '../content/request-content.js';
 import { HTTPError, HTTPProtocolError, httpError, httpTransportError, httpUsageError } from '../errors.js';
 import { MAX_WAITING_BYTES } from '../limits.js';
 import { END_OF_CONTENT } from '../protocol/chunked-decoder.js';
-import { NO_CONTENT } from '../protocol/framing.js';
 import { dateLine } from '../protocol/http-date.js';
 import type { HeadersInit } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
@@ -55,7 +51,8 @@ export class HTTPConnection extends Stream {
   #request: HTTPRequest | null = null;
   #head: RequestHead | null = null;
   /** Its content until that is complete, null without any. */
-  #intake: Intake | null = null;
+  #content: RequestContent | null = null;
+  #contentHost: ContentHost | null = null;
   /** The client waits for 100 Continue. */
   #expectsContinue = false;
   #isAdvancing = false;
@@ -107,7 +104,7 @@ export class HTTPConnection extends Stream {
       return;
     }
     if (request === null || !request.response.isUntouched) throw httpUsageError('HTTP_UPGRADE');
-    if (this.#intake !== null) throw httpUsageError('HTTP_UPGRADE', 'its content has not been read');
+    if (this.#content !== null) throw httpUsageError('HTTP_UPGRADE', 'its content has not been read');
     if (!request.offers(protocol)) throw httpUsageError('HTTP_UPGRADE', 'a protocol that was not offered');
     request.sendCookies();
     request.response.writeUpgrade(this.output, protocol, headers, this.dateLine());
@@ -178,7 +175,7 @@ export class HTTPConnection extends Stream {
 
   /** Whether it is the client's turn, and what it sends has somewhere to go. */
   get #wantsInput(): boolean {
-    if (this.#stage === 'content') return this.#intake?.isOpen ?? true;
+    if (this.#stage === 'content') return this.#content?.isOpen ?? true;
     return this.#stage === 'head';
   }
 
@@ -196,7 +193,7 @@ export class HTTPConnection extends Stream {
           return;
         }
         if (event === END_OF_CONTENT) this.#endContent();
-        else if (Buffer.isBuffer(event)) this.#intake?.push(event);
+        else if (Buffer.isBuffer(event)) this.#content?.push(event);
         else this.#begin(event);
       }
     } catch (error) {
@@ -204,7 +201,7 @@ export class HTTPConnection extends Stream {
     } finally {
       this.#isAdvancing = false;
       this.#dateLine = null;
-      if (this.#intake !== null) this.#tellProgress(this.#intake);
+      if (this.#content !== null) this.#tellProgress(this.#content);
       // The chunk is ours until its call ends; nothing read means nothing kept.
       this.#parser.retain();
       const isAtWork = this.#stage === 'paused' || this.#stage === 'handler';
@@ -229,7 +226,7 @@ export class HTTPConnection extends Stream {
     this.#head = head;
     this.#request = request;
     if (framing.kind === 'chunked' || framing.length > 0) {
-      this.#intake = new Intake(framing);
+      this.#content = this.#makeContent(head);
       this.#expectsContinue = head.expectsContinue;
       // An answer that comes before the content leaves it unread, and no request can follow it; unless it is here already.
       const isHere = framing.kind === 'length' && framing.length <= this.#parser.buffered;
@@ -247,7 +244,7 @@ export class HTTPConnection extends Stream {
     this.#stage = 'paused';
     const goOn = () => {
       const isOpen = this.#request === request && this.#stage === 'paused' && request.response.isUntouched;
-      if (!isOpen || this.#intake?.hasSink) return;
+      if (!isOpen || this.#content?.hasTaker) return;
       try {
         this.#receive(request);
       } catch (error) {
@@ -266,11 +263,9 @@ export class HTTPConnection extends Stream {
 
   /** The content is wanted, for the request handler. */
   #receive(request: HTTPRequest): void {
-    const intake = this.#intake;
-    if (intake !== null) {
-      const form = mayBeMultipart(this.#head?.fields ?? '') ? this.#formReader(request) : null;
-      if (form !== null) intake.open(form, request.maxUpload);
-      else intake.open(this.#bodySink(intake), this.server.maxRequest);
+    if (this.#content !== null) {
+      const contentType = () => request.headers.get('content-type') ?? '';
+      this.#content.collect(this.#head?.fields ?? '', contentType, request.maxUpload);
       this.#askForContent();
     }
     this.#stage = 'content';
@@ -278,62 +273,33 @@ export class HTTPConnection extends Stream {
 
   /** For HTTPRequest: an early handler takes the content itself. */
   takeContent(request: HTTPRequest): ContentIterator {
-    if (this.#request !== request) {
-      const broken = new ContentIterator(
-        () => {},
-        () => {},
-      );
-      broken.fail(httpTransportError('HTTP_CONTENT_UNREAD'));
-      return broken;
+    if (this.#request !== request || this.#head === null) {
+      return ContentIterator.broken(httpTransportError('HTTP_CONTENT_UNREAD'));
     }
-    if (this.#intake?.hasSink) throw httpUsageError('HTTP_CONTENT_AHEAD');
-    const intake = this.#intake ?? new Intake(NO_CONTENT);
-    this.#intake = intake;
-    const iterator = new ContentIterator(
-      () => {
-        if (this.#intake !== intake) return;
+    if (this.#content?.hasTaker) throw httpUsageError('HTTP_CONTENT_AHEAD');
+    this.#content ??= this.#makeContent(this.#head);
+    return this.#content.take();
+  }
+
+  #makeContent(head: RequestHead): RequestContent {
+    this.#contentHost ??= {
+      onWanted: () => {
         this.#askForContent();
         this.#stage = 'content';
-        intake.reopen();
         this.#advance();
       },
-      () => {
-        if (this.#intake !== intake) return;
+      onLeft: () => {
         this.#stage = 'paused';
         this.#advance();
       },
-    );
-    intake.open(iterator, Number.POSITIVE_INFINITY);
-    return iterator;
-  }
-
-  #bodySink(intake: Intake): ContentSink {
-    return new BodySink(intake.total ?? this.server.maxRequest, (body) => this.#handle(body, null));
-  }
-
-  #formReader(request: HTTPRequest): ContentSink {
-    const { limits, maxRequest, tempStore } = this.server;
-    const contentType = request.headers.get('content-type') ?? '';
-    const isCurrent = (intake: Intake | null) => intake !== null && this.#intake === intake;
-    const intake = this.#intake;
-    return new FormReader(
-      { contentType, limits, maxFieldBytes: maxRequest, store: tempStore },
-      {
-        onForm: (form) => {
-          if (!isCurrent(intake)) return;
-          this.#handle(EMPTY, form);
-          this.#advance();
-        },
-        onFormError: (error) => {
-          if (isCurrent(intake)) this.#refuse(error);
-        },
-        onRoom: () => {
-          if (!isCurrent(intake)) return;
-          intake?.reopen();
-          this.#advance();
-        },
+      onRoom: () => this.#advance(),
+      onContent: (body, form) => {
+        this.#handle(body, form);
+        this.#advance();
       },
-    );
+      onContentError: (error) => this.#refuse(error),
+    };
+    return new RequestContent(head, this.server, this.#contentHost);
   }
 
   /** RFC 9110 §10.1.1: said when somebody is about to read, and not where content has come already. */
@@ -343,32 +309,32 @@ export class HTTPConnection extends Stream {
     if (isAsked && this.#request?.response.hasBegun === false) this.output.writeLatin1(CONTINUE);
   }
 
-  #tellProgress(intake: Intake): void {
+  #tellProgress(content: RequestContent): void {
     const request = this.#request;
-    if (request === null || request.onProgress === null || !intake.hasProgress) return;
-    intake.hasProgress = false;
-    this.notify('request.onProgress', () => request.onProgress?.(intake.received, intake.total));
+    if (request === null || request.onProgress === null || !content.hasProgress) return;
+    content.hasProgress = false;
+    this.notify('request.onProgress', () => request.onProgress?.(content.received, content.total));
   }
 
   #endContent(): void {
-    const intake = this.#intake;
-    if (intake === null) {
+    const content = this.#content;
+    if (content === null) {
       this.#handle(EMPTY, null);
       return;
     }
     this.#stage = 'paused';
-    this.#tellProgress(intake);
-    intake.end();
+    this.#tellProgress(content);
+    content.end();
     // A handler that took the content has the turn; the others get it with the content.
-    if (!this.#request?.isTaken) return;
+    if (!content.isTaken || this.#request === null) return;
     this.#contentIsRead();
     this.#request.complete(null, this.#parser.trailers, null);
   }
 
   #contentIsRead(): void {
     this.#stage = 'handler';
-    if (this.#intake === null) return;
-    this.#intake = null;
+    if (this.#content === null) return;
+    this.#content = null;
     if (this.#head !== null && this.#mayStay(this.#head)) this.#request?.response.allowKeepAlive();
   }
 
@@ -419,14 +385,14 @@ export class HTTPConnection extends Stream {
 
   /** The current request is over, however. */
   #over(request: HTTPRequest, reason: InseamError | null = null): void {
-    const intake = this.#intake;
+    const content = this.#content;
     this.#request = null;
     this.#head = null;
-    this.#intake = null;
+    this.#content = null;
     this.#expectsContinue = false;
     this.#stage = 'head';
     this.#handled++;
-    intake?.fail(reason ?? httpTransportError('HTTP_CONTENT_UNREAD'));
+    content?.breakOff(reason ?? httpTransportError('HTTP_CONTENT_UNREAD'));
     request.task?.drop();
     request.release();
   }
@@ -485,10 +451,10 @@ export class HTTPConnection extends Stream {
   /** The one place for what the peer did wrong: answer it, then close. Nothing more is parsed. */
   #refuse(error: unknown): void {
     const request = this.#request;
-    if (request?.isTaken && this.#intake !== null && error instanceof Error) {
+    if (this.#content?.isTaken && error instanceof Error) {
       // A handler is at work on it: what it makes of the error decides the answer.
       this.#stage = 'paused';
-      this.#intake.fail(error);
+      this.#content.tell(error);
       return;
     }
     const refusal = error instanceof HTTPProtocolError ? error : null;

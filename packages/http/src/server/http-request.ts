@@ -365,11 +365,6 @@ export class HTTPRequest {
     this.#startedAt = this.connection.receivedAt;
   }
 
-  /** For HTTPConnection: whether an early handler has taken the content. */
-  get isTaken(): boolean {
-    return this.#content !== null && this.#body === null;
-  }
-
   /** For HTTPConnection: the handler is done with the request, or the response is over. After both its files are removed. */
   release(): void {
     if (this.#form === null || ++this.#released < 2) return;
