@@ -19,18 +19,34 @@ export const HELLO = { status: 200, type: 'text/plain; charset=utf-8', body: 'He
  * @param {import('./http-check.mjs').Answer} parts.answer
  * @param {number} [parts.batch] How many of them are sent at once.
  * @param {Record<string, string>} [parts.without]
+ * @param {string} [parts.app] A folder of servers/.
+ * @param {readonly string[]} [parts.servers]
+ * @param {() => Promise<void>} [parts.prepare] What is needed before the first request.
  */
-export function httpWork({ name, title, request, answer, batch = 1, without = {} }) {
+export function httpWork({
+  name,
+  title,
+  request,
+  answer,
+  batch = 1,
+  without = {},
+  app = 'http',
+  servers = ['inseam', 'node-http', 'fastify', 'nginx'],
+  prepare,
+}) {
   return loadWork({
     name,
     title,
     unit: 'request',
-    app: 'http',
-    servers: ['inseam', 'node-http', 'fastify', 'nginx'],
+    app,
+    servers,
     baseline: 'node-http',
     without,
     notes: batch > 1 ? [NO_P99] : [],
-    check: (port) => checkAnswer(port, request, answer),
+    async check(port) {
+      await prepare?.();
+      await checkAnswer(port, request, answer);
+    },
     async load(port, seconds, core) {
       const load = await wrk({ port, seconds, core, connections: CONNECTIONS, bytes: request.repeat(batch) });
       return batch > 1 ? { ...load, p99Ms: null } : load;

@@ -1,9 +1,11 @@
 /** The servers that take turns. A new one is a line here, and a file in the folders of what it can do. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.mjs';
+import { FILES_FOLDER } from './files.mjs';
 
 /**
  * @typedef {object} RunningServer
@@ -65,7 +67,10 @@ async function startNginx({ core, app }) {
   await mkdir(NGINX_FOLDER, { recursive: true });
   const port = await freePort();
   const template = await readFile(pathOf(app, 'nginx.conf'), 'utf8');
-  await writeFile(join(NGINX_FOLDER, 'nginx.conf'), template.replaceAll('@PORT@', String(port)));
+  const places = { '@PORT@': String(port), '@USER@': userInfo().username, '@FILES@': FILES_FOLDER };
+  let configuration = template;
+  for (const [place, value] of Object.entries(places)) configuration = configuration.replaceAll(place, value);
+  await writeFile(join(NGINX_FOLDER, 'nginx.conf'), configuration);
   const child = new Child('taskset', [
     ...['-c', String(core), 'nginx', '-p', NGINX_FOLDER, '-e', 'stderr', '-c', 'nginx.conf'],
   ]);

@@ -1,6 +1,7 @@
 /** Every work, in the order in which it is run and printed. A new one is a file beside this and a line here. */
 import { browser } from './browser.mjs';
 import { echo } from './echo.mjs';
+import { file1m, file4k } from './files.mjs';
 import { hello } from './hello.mjs';
 import { idle } from './idle.mjs';
 import { lineEcho, lines16 } from './line-echo.mjs';
@@ -8,4 +9,16 @@ import { pipelined } from './pipelined.mjs';
 import { tcpEcho } from './tcp-echo.mjs';
 import { upload } from './upload.mjs';
 
-export const WORKS = [hello, browser, pipelined, echo, tcpEcho, lineEcho, lines16, idle, upload];
+export const WORKS = [
+  hello,
+  browser,
+  pipelined,
+  echo,
+  file4k,
+  file1m,
+  tcpEcho,
+  lineEcho,
+  lines16,
+  idle,
+  upload,
+];

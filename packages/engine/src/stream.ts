@@ -317,7 +317,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
    * rejection need not be handled. Throws UsageError as `write` does.
    */
   writeFile(file: FileInput, range: FileRange = {}): Promise<void> {
-    requireOptions(range, ['offset', 'length']);
+    requireOptions(range, ['offset', 'length', 'stats']);
     let settle: (error: Error | null) => void = () => {};
     const sent = new Promise<void>((resolve, reject) => {
       settle = (error) => (error === null ? resolve() : reject(asFileError(error)));

@@ -2,10 +2,11 @@
  * A file on its way through a stream's write queue: opened when its turn comes, read piece by piece, and closed if it
  * was named by a path. A FileHandle or descriptor stays its owner's.
  */
-import { constants, fstat, read, type Stats } from 'node:fs';
+import { constants, fstat, fstatSync, read, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { usageError } from '../errors.js';
+import { PiecePool } from './piece-pool.js';
 import type { Waypoint } from './write-queue.js';
 
 /** A path, or a file that is open for reading. */
@@ -16,14 +17,32 @@ export interface FileRange {
   offset?: number | undefined;
   /** How many bytes; fewer in the file is an error. Default: to its end. */
   length?: number | undefined;
+  /**
+   * The file as it was when the range was chosen. If another one is found, or it has been changed, sending fails: before
+   * the first byte or, at the latest, before the last one. Regular files only.
+   */
+  stats?: FileState | undefined;
 }
 
-/** Bytes of a file in memory at once. */
+/** What changes when a file does. */
+export type FileState = Pick<Stats, 'dev' | 'ino' | 'size' | 'mtimeMs'>;
+
+/** Bytes of a file in memory at once, for a peer that has to be waited for. */
 const PIECE = 65_536;
+/**
+ * The same for one that takes every piece at once: each costs a turn and a system call or two. Measured with 1 MiB over
+ * loopback: 909 µs of CPU for each file in pieces of 64 KiB, 663 of 128, 545 of 256, 480 to 550 of 512.
+ */
+const LARGE_PIECE = 262_144;
+/** 4 MiB each at the most. When they are lent, further pieces are small, and new. */
+const pieces = new PiecePool(PIECE, 64);
+const largePieces = new PiecePool(LARGE_PIECE, 16);
 
 /** What can be read, however it was given. */
 interface Source {
   stat(): Promise<Stats>;
+  /** `stat` without a thread: the system has the answer in memory for a regular file that is open. */
+  statNow(): Stats;
   /** Bytes read into `piece`; 0 at the end. */
   read(piece: Buffer, position: number | null): Promise<number>;
   close(): Promise<void>;
@@ -38,12 +57,19 @@ export class FileSource implements Waypoint {
   #position: number | null;
   /** Bytes to come; null where only the end will tell. */
   #left: number | null;
+  readonly #stats: FileState | null;
+  /** What the pools have lent for pieces. */
+  #memory: Buffer | null = null;
 
   /**
    * `settle` is called once, when the file has been read or is given up. Throws UsageError for anything but a file
    * and a range.
    */
-  constructor(file: FileInput, { offset = 0, length }: FileRange, settle: (error: Error | null) => void) {
+  constructor(
+    file: FileInput,
+    { offset = 0, length, stats }: FileRange,
+    settle: (error: Error | null) => void,
+  ) {
     const isFile =
       (typeof file === 'string' && file !== '' && !file.includes('\0')) ||
       (typeof file === 'number' && Number.isInteger(file) && file >= 0) ||
@@ -55,7 +81,8 @@ export class FileSource implements Waypoint {
     }
     this.#file = file;
     this.#position = offset;
-    this.#left = length ?? null;
+    this.#stats = stats ?? null;
+    this.#left = length ?? (stats === undefined ? null : Math.max(0, stats.size - offset));
     this.#settle = settle;
   }
 
@@ -64,21 +91,27 @@ export class FileSource implements Waypoint {
     return this.#left ?? 0;
   }
 
-  /** Reads on: a piece that is the caller's to keep, or null after the last one. Rejects when there is no going on. */
-  async read(): Promise<Buffer | null> {
+  /**
+   * Reads on: the next piece, or null after the last one. Valid until the next call, or until `settle`, that says it
+   * `isFree` again. `isFast` says that the peer took the last one at once. Rejects when there is no going on.
+   */
+  async read(isFree = false, isFast = false): Promise<Buffer | null> {
     this.#source ??= await this.#open();
     if (this.#left === 0) return null;
-    const piece = Buffer.allocUnsafeSlow(Math.min(this.#left ?? PIECE, PIECE));
+    const memory = this.#takeMemory(isFree, isFast);
+    const piece = memory.subarray(0, Math.min(this.#left ?? memory.length, memory.length));
     const bytes = await this.#source.read(piece, this.#position);
     if (bytes === 0 && this.#left === null) return null;
     if (bytes === 0) throw new Error('the file is too short');
     if (this.#position !== null) this.#position += bytes;
     if (this.#left !== null) this.#left -= bytes;
+    if (this.#left === 0) this.#requireUnchanged(this.#source);
     return piece.subarray(0, bytes);
   }
 
-  /** The end of it, good or not. */
-  settle(error: Error | null): void {
+  /** The end of it, good or not; see `read` for `isFree`. */
+  settle(error: Error | null, isFree = false): void {
+    this.#giveMemory(isFree);
     this.#source?.close().catch(() => {});
     this.#settle(error);
   }
@@ -86,6 +119,10 @@ export class FileSource implements Waypoint {
   async #open(): Promise<Source> {
     const source = await toSource(this.#file);
     try {
+      if (this.#stats !== null) {
+        this.#requireUnchanged(source);
+        return source;
+      }
       const stats = await source.stat();
       if (stats.isFile()) {
         // The files of /proc have a size of 0, and content.
@@ -102,6 +139,28 @@ export class FileSource implements Waypoint {
       throw error;
     }
   }
+
+  #takeMemory(isFree: boolean, isFast: boolean): Buffer {
+    const isLarge = isFast && (this.#left ?? PIECE) > PIECE;
+    if (isFree && this.#memory !== null && this.#memory.length > PIECE === isLarge) return this.#memory;
+    this.#giveMemory(isFree);
+    this.#memory = (isLarge ? largePieces.take() : null) ?? pieces.take();
+    return this.#memory ?? Buffer.allocUnsafeSlow(PIECE);
+  }
+
+  #giveMemory(isFree: boolean): void {
+    if (this.#memory === null) return;
+    (this.#memory.length > PIECE ? largePieces : pieces).give(this.#memory, isFree);
+    this.#memory = null;
+  }
+
+  #requireUnchanged(source: Source): void {
+    if (this.#stats === null) return;
+    const { dev, ino, size, mtimeMs } = this.#stats;
+    const now = source.statNow();
+    const isSame = now.dev === dev && now.ino === ino && now.size === size && now.mtimeMs === mtimeMs;
+    if (!isSame) throw new Error('the file has changed');
+  }
 }
 
 function isHandle(file: unknown): file is FileHandle {
@@ -115,6 +174,7 @@ async function toSource(file: FileInput): Promise<Source> {
   if (typeof file === 'number') {
     return {
       stat: () => statDescriptor(file),
+      statNow: () => fstatSync(file),
       read: async (piece, position) =>
         (await readDescriptor(file, piece, 0, piece.length, position)).bytesRead,
       close: async () => {},
@@ -126,6 +186,7 @@ async function toSource(file: FileInput): Promise<Source> {
   return {
     // Through the handle, not its number: once it is closed, that may be another file's.
     stat: () => handle.stat(),
+    statNow: () => fstatSync(handle.fd),
     read: async (piece, position) => (await handle.read(piece, 0, piece.length, position)).bytesRead,
     close: async () => {
       if (typeof file === 'string') await handle.close();

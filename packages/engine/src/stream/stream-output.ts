@@ -31,6 +31,8 @@ export class StreamOutput {
   #fileBytes = 0;
   #sentFromFiles = 0;
   #isReadingFile = false;
+  /** Whether the latest piece of a file was taken at once. */
+  #isFast = false;
   #isCleared = false;
   #clearedFor: Error | null = null;
   #waiting: (() => void)[] | null = null;
@@ -177,7 +179,7 @@ export class StreamOutput {
       if (this.#isCleared) file.settle(error ?? this.#clearedFor);
       else this.#onFile(file, before, error, piece, transport);
     };
-    file.read().then(
+    file.read(transport.pendingBytes === 0, this.#isFast).then(
       (piece) => go(null, piece),
       (error) => go(error, null),
     );
@@ -196,10 +198,11 @@ export class StreamOutput {
     if (piece !== null) {
       this.#sentFromFiles += piece.length;
       transport.write(piece);
+      this.#isFast = transport.pendingBytes === 0;
     } else {
       this.#fileBytes -= file.pendingBytes;
       this.#queue.passWaypoint();
-      file.settle(error);
+      file.settle(error, transport.pendingBytes === 0);
       if (error !== null) this.#sink.onFileError(error);
     }
     this.flush();

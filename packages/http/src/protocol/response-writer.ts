@@ -6,7 +6,7 @@
  * closing.
  */
 import { httpUsageError } from '../errors.js';
-import { hasContent, type ResponseFraming } from './framing.js';
+import { hasContent, type ResponseFraming, responseFraming } from './framing.js';
 import { FIELD_TEXT } from './grammar.js';
 import { eachHeader, type HeadersInit, requireHeader } from './http-headers.js';
 import { composeHead, connectionLine, withDefaults } from './response-head.js';
@@ -143,6 +143,19 @@ export class ResponseWriter {
     return sink.writeLatin1(head);
   }
 
+  /** `writeHead` for header lines that have been checked, and content of `length` bytes. */
+  writeCheckedHead(sink: ResponseSink, lines: string, length: number, date: string): boolean {
+    const next = after(this.#state, 'headers');
+    this.#state = next;
+    this.#framing = responseFraming(this.#status, true, this.#minor);
+    this.#remaining = length;
+    const lengthLine = this.#framing === 'length' ? `Content-Length: ${length}\r\n` : '';
+    const start = statusLine(this.#status) + this.#lines + lines;
+    return sink.writeLatin1(
+      `${start + lengthLine + date + connectionLine(this.#keepAlive, this.#minor)}\r\n`,
+    );
+  }
+
   /** Gives out content, behind the head that it implies if there was none. */
   writeContent(sink: ResponseSink, data: string | Uint8Array, date: string): boolean {
     const next = after(this.#state, 'content');
@@ -150,16 +163,24 @@ export class ResponseWriter {
     if (this.isUntouched) this.writeHead(sink, { 'Content-Type': defaultType(data) }, date);
     this.#state = next;
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    if (this.#framing === 'length') {
-      if (length > this.#remaining) throw httpUsageError('HTTP_CONTENT_TOO_LONG');
-      this.#remaining -= length;
-    }
+    this.#count(length);
     if (length === 0 || this.#isHead || this.#framing === 'none') return true;
     if (this.#framing !== 'chunked') return sink.write(data);
     // An empty chunk would be the last one; it cannot come here.
     sink.writeLatin1(`${length.toString(16)}\r\n`);
     sink.write(data);
     return sink.writeLatin1('\r\n');
+  }
+
+  /**
+   * Counts `length` bytes of content that go out by another way, behind a head with a Content-Length; false when the
+   * response has no content and they must not.
+   */
+  passContent(length: number): boolean {
+    const next = after(this.#state, 'content');
+    this.#count(length);
+    this.#state = next;
+    return !this.#isHead && this.#framing === 'length';
   }
 
   /**
@@ -214,6 +235,12 @@ export class ResponseWriter {
       sink.writeLatin1(head);
       sink.write(content);
     }
+  }
+
+  #count(length: number): void {
+    if (this.#framing !== 'length') return;
+    if (length > this.#remaining) throw httpUsageError('HTTP_CONTENT_TOO_LONG');
+    this.#remaining -= length;
   }
 
   /** The head of a response whose length is known. */
