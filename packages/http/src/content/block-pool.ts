@@ -1,7 +1,7 @@
 /**
  * Memory for the pieces of one upload, used again and again. Fresh memory for each piece would be garbage by the time it is
- * on the disk, and V8 lets some 30 MiB of that pile up before it looks (measured: 64 MiB grow the process by 40 MiB, with
- * the pool by BLOCKS). One pool for each upload: a mistake here must not show one client's bytes to another.
+ * on the disk, and V8 lets some of that pile up before it looks (measured: uploads of 64 MiB grew the process by 40 MiB and
+ * took 15 % more time than with the pool, 28 MiB). One pool for each upload: a mistake here must not show one client's bytes to another.
  */
 
 const BLOCK = 65_536;

@@ -37,9 +37,9 @@ export class FileIntake {
     return this.#size;
   }
 
-  /** Bytes that wait to be written. */
+  /** Bytes that wait to be written; none of a file that may stay in memory. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#isForDisk ? this.#waiting : 0;
   }
 
   /** Takes a piece, which must not change until it is written or the file complete. */
@@ -48,12 +48,12 @@ export class FileIntake {
     this.#pieces.push(piece);
     this.#size += piece.length;
     this.#waiting += piece.length;
-    if (this.#size > this.#memoryBytes && this.#waiting >= BATCH) this.#write();
+    if (this.#isForDisk && this.#waiting >= BATCH) this.#write();
   }
 
   /** The file is complete: resolves to its content, or to the path of the file that has it. */
   async finish(): Promise<Buffer | string> {
-    if (this.#size <= this.#memoryBytes) {
+    if (!this.#isForDisk) {
       const pieces = this.#pieces;
       const content = Buffer.concat(pieces);
       this.#pieces = [];
@@ -80,6 +80,10 @@ export class FileIntake {
     if (file === null) return;
     await file.handle.close().catch(() => {});
     await rm(file.path, { force: true });
+  }
+
+  get #isForDisk(): boolean {
+    return this.#size > this.#memoryBytes;
   }
 
   #write(): void {

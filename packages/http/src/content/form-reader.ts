@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import busboy, { type Busboy, type FieldInfo, type FileInfo } from 'busboy';
 import { httpError } from '../errors.js';
 import type { HTTPLimits } from '../limits.js';
+import { ContentBuffer } from '../protocol/content-buffer.js';
 import { BlockPool } from './block-pool.js';
 import type { ContentSink } from './content-sink.js';
 import { FileIntake } from './file-intake.js';
@@ -13,6 +14,8 @@ import { type Form, requireFieldSize } from './form.js';
 import type { TempStore } from './temp-store.js';
 import { UploadedFile } from './uploaded-file.js';
 
+/** Bytes parsed at once: of a client that sends them one by one, each would be an object and a block of its own. */
+const FEW_BYTES = 16_384;
 /** Bytes on their way to the disk at which the client is made to wait. */
 const MOST_WAITING = 1_048_576;
 /** And at which it may go on. */
@@ -39,6 +42,8 @@ export class FormReader implements ContentSink {
   readonly #options: FormReaderOptions;
   readonly #sink: FormReaderSink;
   readonly #parser: Busboy;
+  /** Small pieces, until they are many. */
+  readonly #unparsed = new ContentBuffer();
   readonly #intakes: FileIntake[] = [];
   readonly #files: Promise<UploadedFile | null>[] = [];
   readonly #fields = new URLSearchParams();
@@ -65,15 +70,21 @@ export class FormReader implements ContentSink {
 
   push(piece: Buffer): boolean {
     if (this.#isOver) return true;
-    // The piece is the connection's; what busboy makes of it lives until it is on the disk.
-    this.#parser.write(this.#blocks.copy(piece));
+    if (this.#unparsed.length === 0 && piece.length >= FEW_BYTES) this.#parser.write(this.#copy(piece));
+    else this.#unparsed.push(piece, 2 * FEW_BYTES);
+    if (this.#unparsed.length >= FEW_BYTES) this.#parser.write(this.#unparsed.take());
     this.#lookBack();
     this.#isFull = this.#waiting > MOST_WAITING;
     return !this.#isFull;
   }
 
+  /** The piece is the connection's; what busboy makes of it lives until it is on the disk. The pool is for what goes there. */
+  #copy(piece: Buffer): Buffer {
+    return this.#openFile === null ? Buffer.from(piece) : this.#blocks.copy(piece);
+  }
+
   end(): void {
-    if (!this.#isOver) this.#parser.end();
+    if (!this.#isOver) this.#parser.end(this.#unparsed.take());
   }
 
   fail(): void {
@@ -88,8 +99,9 @@ export class FormReader implements ContentSink {
   }
 
   /**
-   * Once busboy is done with what it was given, that memory can be used again. It says so nowhere, but keeps nothing of a
-   * file, and only a file's pieces are many: so when all streams have said what they had to and a file is open.
+   * Once busboy is done with what it was given, that memory can be used again. It does not say when; but while a file is
+   * open it keeps no field, and of the file nothing once its stream has spoken. Both are so when a turn of the event
+   * loop is over and the file is still open.
    */
   #lookBack(): void {
     if (this.#isLookingBack) return;
@@ -102,15 +114,16 @@ export class FormReader implements ContentSink {
   }
 
   #makeParser(): Busboy {
-    const { contentType, limits } = this.#options;
+    const { contentType, limits, maxFieldBytes } = this.#options;
     try {
       return busboy({
         headers: { 'content-type': contentType },
         highWaterMark: FEW_WAITING,
         defParamCharset: 'utf8',
+        preservePath: true,
         limits: {
           // One more than is allowed, so that the last byte that is allowed is not taken for too many.
-          fieldSize: limits.maxFieldBytes + 1,
+          fieldSize: Math.min(limits.maxFieldBytes, maxFieldBytes) + 1,
           parts: limits.maxFields + limits.maxFiles + 1,
         },
       });
@@ -119,12 +132,12 @@ export class FormReader implements ContentSink {
     }
   }
 
-  #onField(name: string | undefined, value: string, { valueTruncated }: FieldInfo): void {
+  #onField(name: string | undefined, value: string | undefined, { valueTruncated }: FieldInfo): void {
     const { limits, maxFieldBytes } = this.#options;
-    // RFC 7578 §4.2: each part has a name.
-    if (name === undefined) throw httpError('HTTP_FORM');
+    // RFC 7578 §4.2: each part has a name; and busboy has no value for a charset that it does not know.
+    if (name === undefined || value === undefined) throw httpError('HTTP_FORM');
     requireFieldSize(name, value, limits);
-    this.#fieldBytes += name.length + value.length;
+    this.#fieldBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
     const isTooMany = ++this.#fieldCount > limits.maxFields || this.#fieldBytes > maxFieldBytes;
     if (valueTruncated || isTooMany) throw httpError('HTTP_FORM_TOO_LARGE');
     this.#fields.append(name, value);
@@ -208,14 +221,13 @@ export class FormReader implements ContentSink {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#parser.destroy();
-    for (const intake of this.#intakes) void intake.abort();
+    for (const intake of this.#intakes) intake.abort().catch(() => {});
   }
 }
 
 /** The last part of what a client calls a file, as text that can be shown; '' where nothing is left of it. */
 function fileLabel(filename: string | undefined): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed.
-  const label = (filename ?? '').replace(/[\0-\x1f\x7f]/g, '').replace(/^.*[/\\]/, '');
+  const label = (filename ?? '').replace(/\p{Cc}/gu, '').replace(/^.*[/\\]/s, '');
   return label === '.' || label === '..' ? '' : label;
 }
 

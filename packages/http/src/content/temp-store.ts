@@ -15,6 +15,9 @@ const PREFIX = 'inseam-';
 const NAME_BYTES = 16;
 const ONLY_OURS = 0o600;
 
+/** The directories of all stores of this process. */
+const made = new Set<string>();
+
 /** A new file, open for writing. */
 export interface TempFile {
   readonly path: string;
@@ -32,25 +35,41 @@ export class TempStore {
 
   /** Makes an empty file; whoever asked for it closes and removes it. Rejects with the system's error. */
   async create(): Promise<TempFile> {
+    const directory = this.#own();
     try {
-      return await this.#open();
+      return await openIn(await directory);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       // Systems clear old things out of their temporary directory, ours among them.
-      this.#directory = null;
-      return this.#open();
+      if (this.#directory === directory) this.#directory = null;
+      return openIn(await this.#own());
     }
   }
 
-  async #open(): Promise<TempFile> {
+  #own(): Promise<string> {
     this.#directory ??= this.#makeDirectory();
-    const path = join(await this.#directory, randomBytes(NAME_BYTES).toString('hex'));
-    return { path, handle: await open(path, 'wx', ONLY_OURS) };
+    return this.#directory;
   }
 
   async #makeDirectory(): Promise<string> {
-    const directory = await mkdtemp(join(this.#parent, PREFIX));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-    return directory;
+    try {
+      const directory = await mkdtemp(join(this.#parent, PREFIX));
+      if (made.size === 0) process.once('exit', removeAll);
+      made.add(directory);
+      return directory;
+    } catch (error) {
+      // What cannot be made now may be the next time.
+      this.#directory = null;
+      throw error;
+    }
   }
+}
+
+async function openIn(directory: string): Promise<TempFile> {
+  const path = join(directory, randomBytes(NAME_BYTES).toString('hex'));
+  return { path, handle: await open(path, 'wx', ONLY_OURS) };
+}
+
+function removeAll(): void {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true });
 }

@@ -3,9 +3,9 @@
  * unless it is moved to a place of its own.
  */
 import { randomBytes } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { createReadStream, openSync, rmSync } from 'node:fs';
 import { chmod, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { httpUsageError } from '../errors.js';
 
@@ -31,7 +31,7 @@ export class UploadedFile {
   readonly field: string;
   /** What the client calls the file, without any directories; '' if it does not say. A label, never a path to write to. */
   readonly filename: string;
-  /** What the client says it is, in lower case; 'application/octet-stream' if it does not. Not to be believed. */
+  /** What the client says it is, in lower case; 'text/plain' if it does not (RFC 7578 §4.4). Not to be believed. */
   readonly contentType: string;
   /** Bytes. */
   readonly size: number;
@@ -59,10 +59,11 @@ export class UploadedFile {
     return typeof this.#content === 'string' ? readFile(this.#content) : this.#content;
   }
 
-  /** The content piece by piece. Throws as `bytes` does. */
+  /** The content piece by piece; it may be read on when the request is over. Throws as `bytes` does. */
   stream(): Readable {
     this.#requireContent();
-    if (typeof this.#content === 'string') return createReadStream(this.#content);
+    // Opened now: the request may be over, and the file removed, before the first piece is read.
+    if (typeof this.#content === 'string') return createReadStream('', { fd: openSync(this.#content, 'r') });
     return Readable.from([this.#content], { objectMode: false });
   }
 
@@ -74,15 +75,17 @@ export class UploadedFile {
   async moveTo(path: string, { mode = READABLE_BY_ALL }: MoveOptions = {}): Promise<void> {
     if (typeof path !== 'string' || path === '' || path.includes('\0')) throw httpUsageError('HTTP_FILE');
     if (this.#state !== 'held') throw httpUsageError('HTTP_UPLOADED_FILE', this.#state);
+    // Relative to the directory that is the working one now.
+    const target = resolve(path);
     this.#state = 'moving';
     try {
-      await place(this.#content, path, mode);
+      await place(this.#content, target, mode);
     } catch (error) {
       this.#state = 'held';
       if (this.#isOver) this.remove();
       throw error;
     }
-    this.#content = path;
+    this.#content = target;
     this.#state = 'moved';
   }
 
@@ -92,7 +95,11 @@ export class UploadedFile {
     if (this.#state !== 'held') return;
     this.#state = 'removed';
     // At once, since the process may be about to exit; to unlink one file is a matter of microseconds.
-    if (typeof this.#content === 'string') rmSync(this.#content, { force: true });
+    try {
+      if (typeof this.#content === 'string') rmSync(this.#content, { force: true });
+    } catch {
+      // It goes with its directory when the process exits.
+    }
     this.#content = Buffer.alloc(0);
   }
 
