@@ -16,6 +16,7 @@ import {
   Stream,
   type StreamOptions,
   type StreamOwner,
+  type TimerHandle,
   TransportError,
 } from '@inseam/engine';
 import { NEED_MORE } from '@inseam/engine/byte-window';
@@ -37,6 +38,11 @@ import type { HTTPServer, RequestHandler } from './http-server.js';
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const EMPTY = Buffer.alloc(0);
+/**
+ * How long an idle connection is kept when the engine stops. A request may be on its way, or here and not read yet: to close at
+ * once resets it, and a proxy that has sent a POST may not send it again and answers 502.
+ */
+const DRAIN_MS = 250;
 
 /** Whose turn it is: the client's, to send a head or content; nobody's, until something else is done; the handler's. */
 type Stage = 'head' | 'content' | 'paused' | 'handler';
@@ -68,6 +74,8 @@ export class HTTPConnection extends Stream {
   receivedAt = 0;
   /** The Date line during one `#advance`, since asking for the time costs a tenth of a pipelined request. */
   #dateLine: string | null = null;
+  /** The engine stops: closes the connection if it is still idle then. */
+  #drain: TimerHandle | null = null;
   readonly #timeouts: ConnectionTimeouts;
 
   constructor(options: StreamOptions) {
@@ -146,6 +154,7 @@ export class HTTPConnection extends Stream {
   }
 
   override onClose(reason: InseamError | null): void {
+    this.#drain?.cancel();
     const request = this.#request;
     if (request === null) return;
     if (reason?.code === 'ENGINE_STOP_TIMEOUT') {
@@ -167,8 +176,15 @@ export class HTTPConnection extends Stream {
     if (this.#request !== null) {
       this.#request.response.refuseKeepAlive();
       this.#request.task?.shutdown();
-    } else if (this.#parser.phase === 'between' && this.pendingBytes === 0) this.abort();
-    else if (this.#parser.phase === 'between') this.close();
+    } else if (this.#parser.phase === 'between') {
+      this.#drain ??= this.engine.defer(DRAIN_MS, () => this.#closeIfIdle());
+    }
+  }
+
+  #closeIfIdle(): void {
+    if (this.closed || this.#request !== null || this.#parser.phase !== 'between') return;
+    if (this.pendingBytes === 0) this.abort();
+    else this.close();
   }
 
   // Requests ----------------------------------------------------------------------------------------------------

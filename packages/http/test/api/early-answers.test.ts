@@ -84,11 +84,11 @@ describe('api: an early handler', () => {
     ['without content', get()],
     ['whose content was here', post('hello', 'Content-Length: 5')],
   ] as const) {
-    it(`a connection whose last request, ${what}, was answered early is idle, and is closed at once`, async () => {
+    it(`a connection whose last request, ${what}, was answered early is idle, and is closed soon`, async () => {
       const far = wire(echo, { earlyHandler: answers['sendResponse, later'] });
       await far.exchange(bytes);
       const stopped = far.engine.stop();
-      await far.settle();
+      await far.pass(250);
       await stopped;
       expect([far.ended, await far.take()]).to.deep.equal([true, '']);
     });

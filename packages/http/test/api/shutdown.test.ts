@@ -5,15 +5,28 @@ import { settle } from '../support/settle.js';
 import { echo, wire } from '../support/wire.js';
 
 describe('api: engine.stop()', () => {
-  it('closes idle connections at once', async () => {
+  it('closes idle connections after a moment', async () => {
     const far = wire();
     await far.exchange(get());
     const fresh = far.another();
     const stopped = far.engine.stop();
     await settle(far.clock);
+    expect([far.ended, fresh.ended]).to.deep.equal([false, false]);
+    await far.pass(250);
     await stopped;
     expect([far.ended, fresh.ended]).to.deep.equal([true, true]);
     expect(await far.take()).to.equal('');
+  });
+
+  it('answers a request that was on its way to an idle connection, and closes that', async () => {
+    const far = wire();
+    await far.exchange(get('/1'));
+    const stopped = far.engine.stop();
+    expect(await far.exchange(get('/late'))).to.match(/Connection: close\r\n[\s\S]*GET \/late$/);
+    expect(far.ended).to.equal(true);
+    far.client.end();
+    await far.settle();
+    await stopped;
   });
 
   it('lets a request in flight finish, and says Connection: close', async () => {
