@@ -8,16 +8,28 @@ import type { FileResponse } from './file-response.js';
 import { statusOfFailure } from './open-file.js';
 import type { FileWishes } from './send-file-options.js';
 
-/** Sends all of a small file: what `sendFromMemory` would send, without putting the same head together again. */
-export function sendPlainly(request: HTTPRequest, { lines, text }: FileEntry, content: Buffer): void {
+/** Sends all of a small file: what `sendFromMemory` would send, without putting the same answer together again. */
+export function sendPlainly(request: HTTPRequest, entry: FileEntry, content: Buffer): void {
   const { connection, response } = request;
+  const { output } = connection;
   request.sendCookies();
-  response.writeCheckedHead(connection.output, lines, content.length, connection.dateLine());
-  if (response.passContent(content.length)) {
-    if (text === null) connection.output.write(content);
-    else connection.output.writeLatin1(text);
+  const head = response.takeCheckedHead(entry.lines, content.length, connection.dateLine());
+  if (!response.passContent(content.length)) output.writeLatin1(head);
+  else if (entry.text !== null) output.writeLatin1(wholeAnswer(entry, head));
+  else {
+    output.writeLatin1(head);
+    output.write(content);
   }
   request.finish();
+}
+
+/**
+ * Head and content in one. Within a second most heads of a file are the same, and so is the whole answer: joining them anew
+ * costs 1.5 µs for 4 KiB, most of it in the garbage that it makes.
+ */
+function wholeAnswer(entry: FileEntry, head: string): string {
+  if (entry.latest?.head !== head) entry.latest = { head, whole: head + entry.text };
+  return entry.latest.whole;
 }
 
 /** Sends all of `response` at once, from `content`, which is `entry`'s. */

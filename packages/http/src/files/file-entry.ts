@@ -23,6 +23,8 @@ export interface FileEntry {
   readonly content: Buffer | null;
   /** The same as text, one byte for each character, where it is short enough: it leaves in one piece with its head. */
   readonly text: string | null;
+  /** The latest answer that was nothing but the file: its head, and all of it. */
+  latest: { readonly head: string; readonly whole: string } | null;
 }
 
 /**
@@ -54,6 +56,7 @@ export function toEntry(
     lines: `Content-Type: ${type}\r\nETag: ${opaque}\r\nLast-Modified: ${lastModifiedText}\r\nAccept-Ranges: bytes\r\n`,
     content,
     text: content === null || content.length > MAX_TEXT ? null : content.toString('latin1'),
+    latest: null,
   };
 }
 

@@ -143,17 +143,18 @@ export class ResponseWriter {
     return sink.writeLatin1(head);
   }
 
-  /** `writeHead` for header lines that have been checked, and content of `length` bytes. */
-  writeCheckedHead(sink: ResponseSink, lines: string, length: number, date: string): boolean {
+  /**
+   * The head for header lines that have been checked, and content of `length` bytes. Whoever asked for it gives it out,
+   * and the content behind it (`passContent`).
+   */
+  takeCheckedHead(lines: string, length: number, date: string): string {
     const next = after(this.#state, 'headers');
     this.#state = next;
     this.#framing = responseFraming(this.#status, true, this.#minor);
     this.#remaining = length;
     const lengthLine = this.#framing === 'length' ? `Content-Length: ${length}\r\n` : '';
     const start = statusLine(this.#status) + this.#lines + lines;
-    return sink.writeLatin1(
-      `${start + lengthLine + date + connectionLine(this.#keepAlive, this.#minor)}\r\n`,
-    );
+    return `${start + lengthLine + date + connectionLine(this.#keepAlive, this.#minor)}\r\n`;
   }
 
   /** Gives out content, behind the head that it implies if there was none. */
