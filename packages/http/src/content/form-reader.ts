@@ -71,8 +71,12 @@ export class FormReader implements ContentSink {
   push(piece: Buffer): boolean {
     if (this.#isOver) return true;
     if (this.#unparsed.length === 0 && piece.length >= FEW_BYTES) this.#parser.write(this.#copy(piece));
-    else this.#unparsed.push(piece, 2 * FEW_BYTES);
-    if (this.#unparsed.length >= FEW_BYTES) this.#parser.write(this.#unparsed.take());
+    else {
+      this.#unparsed.push(piece, 2 * FEW_BYTES);
+      // To count what waits costs a look at each file, too much for a byte.
+      if (this.#unparsed.length < FEW_BYTES) return !this.#isFull;
+      this.#parser.write(this.#unparsed.take());
+    }
     this.#lookBack();
     this.#isFull = this.#waiting > MOST_WAITING;
     return !this.#isFull;

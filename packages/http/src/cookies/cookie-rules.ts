@@ -52,6 +52,8 @@ export function requireAttributes(name: string, options: CookieOptions): void {
     throw refuse(`a name with this prefix needs ${attribute}: ${JSON.stringify(demand)}`);
   }
   if (demands.path && domain) throw refuse('a name with this prefix takes no domain');
+  // RFC 6265bis §5.6.4: any other is as good as none, and the cookie gets the path of the request.
+  if (path && !path.startsWith('/')) throw refuse('path begins with "/"');
   if (!secure && String(sameSite).toLowerCase() === 'none')
     throw refuse('sameSite: "none" needs secure: true');
   if (!secure && partitioned) throw refuse('partitioned: true needs secure: true');

@@ -1,6 +1,6 @@
 /**
- * FileCache: the files that were sent last, the small ones with their content. Before it is used a file is looked at, by one
- * `stat` of its path (2 µs), once in each turn of the event loop: what is answered in that turn was asked before it.
+ * FileCache: the files that were sent last, the small ones with their content. Every use asks the system whether the
+ * file is still the same, by one `stat` of its path (2 µs): a handler may have changed it just now, in this very turn.
  */
 import { type Stats, statSync } from 'node:fs';
 import { type FileEntry, isCurrent } from './file-entry.js';
@@ -22,20 +22,16 @@ export const SETTLED_MS = 2_000;
 export class FileCache {
   /** In the order of their last use. */
   readonly #entries = new Map<string, FileEntry>();
-  /** Those that were looked at in this turn. */
-  readonly #seen = new Set<FileEntry>();
   #bytes = 0;
 
   /** What is known of the file at `path`, if that is still true. */
   get(path: string): FileEntry | null {
     const entry = this.#entries.get(path);
     if (entry === undefined) return null;
-    if (this.#seen.has(entry)) return entry;
     const now = statsOf(path);
     this.#entries.delete(path);
     if (now !== null && isCurrent(entry, now)) {
       this.#entries.set(path, entry);
-      this.#note(entry);
       return entry;
     }
     this.#bytes -= bytesOf(entry);
@@ -52,11 +48,6 @@ export class FileCache {
       if (this.#bytes <= MAX_BYTES && this.#entries.size <= MAX_ENTRIES) return;
       this.#drop(path);
     }
-  }
-
-  #note(entry: FileEntry): void {
-    if (this.#seen.size === 0) setImmediate(() => this.#seen.clear());
-    this.#seen.add(entry);
   }
 
   #drop(path: string): void {

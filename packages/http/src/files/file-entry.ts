@@ -41,7 +41,9 @@ export function toEntry(
   content: Buffer | null,
 ): FileEntry {
   const lastModified = Math.floor(mtimeMs / 1000) * 1000;
-  const opaque = `"${[size, Math.floor(mtimeMs * 1000), ino].map(toHex).join('-')}"`;
+  // Not even a tool that puts the time of modification back (rsync, tar, builds that can be repeated) sets this one.
+  const changed = Math.floor(ctimeMs * 1000);
+  const opaque = `"${[size, Math.floor(mtimeMs * 1000), changed, ino].map(toHex).join('-')}"`;
   const lastModifiedText = httpDate(lastModified);
   requireHeader('Content-Type', type);
   return {

@@ -85,7 +85,7 @@ export class FileFinder {
     for (let attempt = 0; attempt < ATTEMPTS && stats.size <= MAX_CONTENT; attempt++) {
       const content = await readWhole(fd, stats.size);
       const now = fstatSync(fd);
-      if (content !== null && now.mtimeMs === stats.mtimeMs) {
+      if (content !== null && isSameState(now, stats)) {
         const entry = this.#keep(toEntry(path, now, isInside, type, content), time);
         closeSync(fd);
         return { entry, fd: null };
@@ -104,6 +104,11 @@ export class FileFinder {
 
 export function closeFound({ fd }: Found): void {
   if (fd !== null) closeSync(fd);
+}
+
+/** A time of modification can be put back, the other one cannot. */
+function isSameState(one: Stats, other: Stats): boolean {
+  return one.mtimeMs === other.mtimeMs && one.ctimeMs === other.ctimeMs;
 }
 
 /** All of a file that should have `size` bytes; null if it has more or fewer. */

@@ -47,7 +47,8 @@ export class FileRoot {
     const located = resolve(this.base, path);
     if (this.path !== null && !isWithin(this.path, located)) return 403;
     const last = segments.at(-1);
-    return last === '' || last === '.' ? 404 : located;
+    const isFolder = last === '' || last === '.' || last === '..' || located === this.path;
+    return isFolder ? 404 : located;
   }
 }
 

@@ -15,6 +15,8 @@ export interface ByteRange {
 export const NEAR = 80;
 /** More parts than this, after merging, are an attack or a mistake: §17.15. */
 export const MAX_PARTS = 50;
+/** The same for what is asked, before merging: a head full of ranges took 5 to 8 ms to read, 500 times a usual request. */
+export const MAX_ASKED = 200;
 
 const SPECIFIER = /^bytes=(.*)$/i;
 const RANGE = /^(\d*)-(\d*)$/;
@@ -27,9 +29,11 @@ const RANGE = /^(\d*)-(\d*)$/;
 export function selectRanges(range: string, size: number): ByteRange[] | null {
   const specifier = SPECIFIER.exec(range);
   if (specifier === null) return null;
+  const elements = (specifier[1] ?? '').split(',', MAX_ASKED + 1);
+  if (elements.length > MAX_ASKED) return null;
   const ranges: ByteRange[] = [];
   let isEmpty = true;
-  for (const element of (specifier[1] ?? '').split(',')) {
+  for (const element of elements) {
     const text = trimWhitespace(element);
     // RFC 9110 §5.6.1.2: empty elements are read over, but a list has one that is not.
     if (text === '') continue;

@@ -40,6 +40,28 @@ export function parseForwarded(text: string): ForwardedElement[] | null {
   }
 }
 
+/**
+ * The last elements, `most` at the most. Where the list is malformed, those behind the fault, or none: a client that
+ * sends half a list must not silence the proxy that adds to it. Read from the right, what is well-formed between two commas is
+ * an element; a part of a quoted string never is, since its closing quote is left over.
+ */
+export function lastForwarded(text: string, most: number): ForwardedElement[] {
+  const all = parseForwarded(text);
+  if (all !== null) return all.slice(-most);
+  const last: ForwardedElement[] = [];
+  let end = text.length;
+  let comma = text.lastIndexOf(',');
+  for (let i = 0; i < most && comma !== -1; i++) {
+    const elements = parseForwarded(text.slice(comma + 1, end));
+    if (elements !== null) {
+      last.unshift(...elements);
+      end = comma;
+    }
+    comma = comma === 0 ? -1 : text.lastIndexOf(',', comma - 1);
+  }
+  return last;
+}
+
 /** RFC 9110 §5.6.4: a backslash stands for the character behind it. */
 function unescapeQuoted(quoted: string): string {
   return quoted.replace(/\\(.)/g, '$1');

@@ -152,7 +152,8 @@ export class ResponseWriter {
     this.#state = next;
     this.#framing = responseFraming(this.#status, true, this.#minor);
     this.#remaining = length;
-    const lengthLine = this.#framing === 'length' ? `Content-Length: ${length}\r\n` : '';
+    let lengthLine = this.#framing === 'length' ? `Content-Length: ${length}\r\n` : '';
+    if (this.#status === 205) lengthLine = 'Content-Length: 0\r\n';
     const start = statusLine(this.#status) + this.#lines + lines;
     return `${start + lengthLine + date + connectionLine(this.#keepAlive, this.#minor)}\r\n`;
   }

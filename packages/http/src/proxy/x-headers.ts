@@ -7,7 +7,7 @@
 import { inspect } from 'node:util';
 import { canonicalIp, type StreamAddress, TrustedAddresses } from '@inseam/engine';
 import { httpUsageError } from '../errors.js';
-import { parseForwarded } from '../protocol/forwarded.js';
+import { lastForwarded } from '../protocol/forwarded.js';
 import { isAuthority, trimWhitespace } from '../protocol/grammar.js';
 import type { HTTPHeaders } from '../protocol/http-headers.js';
 
@@ -36,6 +36,7 @@ const NOTHING: Origin = Object.freeze({ remoteIp: null, scheme: null, host: null
 const PRIVATE = ['loopback', 'uniquelocal', 'linklocal', 'unix'];
 /** Entries of a list that are looked at; no real chain of proxies is a tenth as long. */
 const MAX_ENTRIES = 100;
+const UNIX_HOP = 'unix:';
 
 export class XHeaders {
   readonly #hops: number;
@@ -78,8 +79,7 @@ export class XHeaders {
   }
 
   #forwarded(text: string): Origin {
-    const elements = parseForwarded(text)?.slice(-MAX_ENTRIES).reverse();
-    if (elements === undefined) return NOTHING;
+    const elements = lastForwarded(text, MAX_ENTRIES).reverse();
     const { remoteIp, believed } = this.#walk(elements.map((element) => element.get('for') ?? ''));
     const said = placeOf(believed, elements);
     return { remoteIp, scheme: schemeOf(said?.get('proto')), host: hostOf(said?.get('host')) };
@@ -94,6 +94,11 @@ export class XHeaders {
     let believed = 1;
     for (const entry of entries) {
       const ip = ipOf(entry);
+      // nginx says so of whoever came over a Unix socket: a hop without an address.
+      if (ip === null && entry === UNIX_HOP && this.#believes({ path: '' }, believed)) {
+        believed++;
+        continue;
+      }
       if (ip === null) break;
       remoteIp = ip.host;
       if (!this.#believes({ ...ip, port: 0 }, believed)) break;

@@ -57,7 +57,9 @@ export class EventStream {
     this.#task = new ResponseTask(request, this.#owner(), 200, headers);
     this.#task.begin(headers);
     if (retry !== '') this.#task.send(retry);
-    const isOpen = request.response.sendsContent && !this.#task.isOver;
+    // Neither will be told again: a client that has shut its side already, and an engine that is stopping.
+    const isTooLate = request.hasLeft || request.connection.engine.stopping;
+    const isOpen = request.response.sendsContent && !this.#task.isOver && !isTooLate;
     this.#heartbeat = isOpen ? request.connection.engine.cycle(HEARTBEAT_MS, () => this.#beat()) : null;
     if (!isOpen) this.close();
   }

@@ -3,6 +3,7 @@
  * most one piece and what the connection keeps for a slow client is held. It is over when the source ends or fails, when the
  * client is gone, or when the handler fails, whichever comes first.
  */
+import { httpUsageError } from '../errors.js';
 import type { HTTPHeaders } from '../protocol/http-headers.js';
 import { defaultType, requireContent } from '../protocol/response-writer.js';
 import type { HTTPRequest } from '../server/http-request.js';
@@ -34,6 +35,9 @@ export class StreamedResponse implements TaskOwner {
   #inTurn = 0;
   #coder: ContentCoder | null = null;
   #isBehind = false;
+  /** What a Content-Length said that compression has removed, less what has come of it. */
+  #missing: number | null = null;
+  #isReleased = false;
   #settle: () => void = () => {};
   /** Resolves when it is over; never rejects. */
   readonly sent = new Promise<void>((resolve) => {
@@ -102,11 +106,14 @@ export class StreamedResponse implements TaskOwner {
       await this.#giveWay(piece.length);
       return;
     }
+    this.#count(piece);
     await this.#coder.write(piece, () => this.#catchUp());
   }
 
   async #end(): Promise<void> {
     if (!this.#hasBegun) this.#beginEmpty();
+    // Before the coder's end, which would make it look whole.
+    if (this.#coder !== null && (this.#missing ?? 0) > 0) throw httpUsageError('HTTP_CONTENT_TOO_SHORT');
     await this.#coder?.end();
     this.#task.finish();
   }
@@ -116,7 +123,9 @@ export class StreamedResponse implements TaskOwner {
     this.#hasBegun = true;
     const headers = this.#headers;
     if (first !== undefined && !headers.has('content-type')) headers.set('Content-Type', defaultType(first));
+    const announced = headers.get('content-length');
     const coding = this.#content.choose(headers);
+    if (coding !== null && announced !== null) this.#missing = Number(announced);
     this.#task.begin(headers);
     if (coding === null || !this.#request.response.sendsContent) return;
     this.#coder = new ContentCoder(coding, (bytes) => {
@@ -129,6 +138,12 @@ export class StreamedResponse implements TaskOwner {
     this.#hasBegun = true;
     if (!this.#headers.has('content-length')) this.#headers.set('Content-Length', 0);
     this.#task.begin(this.#headers);
+  }
+
+  #count(piece: string | Uint8Array): void {
+    if (this.#missing === null) return;
+    this.#missing -= Buffer.byteLength(piece);
+    if (this.#missing < 0) throw httpUsageError('HTTP_CONTENT_TOO_LONG');
   }
 
   /** A source that never waits and a system that takes all would have the event loop to themselves. */
@@ -147,6 +162,8 @@ export class StreamedResponse implements TaskOwner {
 
   /** It is over, however it came to that: nothing is kept, nothing waits. */
   #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     if (!this.#isSpent) this.#content.pieces.cancel();
     this.#coder?.destroy();
     this.#settle();

@@ -39,7 +39,7 @@ export class ConnectionTimeouts {
     this.#limits = limits;
   }
 
-  /** `handled` counts requests that are over, `moved` the bytes of this phase; `now` is in milliseconds. */
+  /** `handled` counts requests that are over, `moved` the bytes read while reading, else those taken; `now` is in milliseconds. */
   check(phase: ConnectionPhase, handled: number, moved: number, now: number): TimeoutVerdict {
     const isNewRequest = handled !== this.#handled || Number.isNaN(this.#phaseSince);
     const isNewPhase = isNewRequest || phase !== this.#phase;
@@ -72,9 +72,9 @@ export class ConnectionTimeouts {
           ? 'HTTP_BODY_TIMEOUT'
           : null;
       case 'held':
-        return inPhase >= limits.bodyTimeoutMs ? 'close' : null;
+        return still >= limits.bodyTimeoutMs ? 'close' : null;
+      // A response may take its time while there is some of it to take.
       case 'left':
-        return inPhase >= limits.writeTimeoutMs ? 'close' : null;
       case 'writing':
         return still >= limits.writeTimeoutMs ? 'close' : null;
       case 'handler':

@@ -443,7 +443,8 @@ export class HTTPConnection extends Stream {
     if (!this.hasConnected || this.closed) return;
     const phase = this.#phase();
     // Bytes taken by the client, not bytes left: a handler that keeps pace leaves the same amount time and again.
-    const moved = phase === 'writing' ? this.bytesWritten - this.pendingBytes : this.bytesRead;
+    const isReading = phase === 'head' || phase === 'body';
+    const moved = isReading ? this.bytesRead : this.bytesWritten - this.pendingBytes;
     const verdict = this.#timeouts.check(phase, this.#handled, moved, now);
     if (verdict === 'close') this.abort();
     else if (verdict !== null) this.#refuse(httpError(verdict));

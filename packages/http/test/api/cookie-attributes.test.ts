@@ -54,6 +54,7 @@ describe('api: the attributes of a cookie', () => {
       options: { sameSite: 'NONE' as 'none' },
       says: /secure: true/,
     },
+    { name: 'a path that browsers take for none', options: { path: 'docs' }, says: /path/ },
     { name: 'Partitioned without Secure', options: { partitioned: true }, says: /secure: true/ },
     { name: 'an invalid Date', options: { expires: new Date(Number.NaN) }, says: /expires/ },
     { name: 'an end that is no Date', options: { expires: 5 as unknown as Date }, says: /expires/ },

@@ -62,6 +62,20 @@ describe('api: Forwarded, RFC 7239', () => {
       headers: forwarded('for=192.0.2.1;proto=https', 'for="'),
       expect: {},
     },
+    ...['for="', 'x', 'for=6.6.6.6;for=6.6.6.6', 'for="a\\', '"', 'for=6.6.6.6, for=";for='].flatMap((half) =>
+      [forwarded(half, 'for=192.0.2.1;proto=https'), forwarded(`${half}, for=192.0.2.1;proto=https`)].map(
+        (headers, i) => ({
+          name: `what a client sends does not silence the proxy: ${half} on ${i === 0 ? 'a line of its own' : 'the same line'}`,
+          headers,
+          expect: { remoteIp: '192.0.2.1', scheme: 'https' } as const,
+        }),
+      ),
+    ),
+    {
+      name: 'nor does it speak in a quoted string of the proxy',
+      headers: forwarded('x', 'for=192.0.2.1;host="a, for=6.6.6.6"', 'for=10.0.0.2;host="b,for=6.6.6.6;by="'),
+      expect: { remoteIp: '192.0.2.1' },
+    },
     {
       name: 'a bad scheme and host',
       headers: forwarded('for=192.0.2.1;proto=ftp;host="a b"'),

@@ -4,6 +4,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -82,6 +83,59 @@ describe('api: sendFile, again', () => {
       expect((await now()).slice(0, 3)).to.equal('403');
     });
   }
+
+  for (const [size, length] of Object.entries(SIZES)) {
+    it(`a ${size} file that is changed where it is, and its time put back, has another tag`, async () => {
+      const folder = temporaryFolder();
+      const path = folder.add('a', 'a'.repeat(length));
+      const { ask } = await warmFileWire('a', {}, { fileRoot: folder.path });
+      const tag = readAnswer(await ask()).headers.ETag;
+      // The clock of the file system may stand still for a moment.
+      const { ctimeMs } = statSync(path);
+      do {
+        folder.add('a', 'b'.repeat(length));
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (statSync(path).ctimeMs === ctimeMs);
+      expect(readAnswer(await ask(get('/', `If-None-Match: ${tag}`))).status).to.equal(200);
+      const range = await ask(get('/', 'Range: bytes=1-1', `If-Range: ${tag}`));
+      expect(readAnswer(range).status).to.equal(200);
+    });
+  }
+
+  it('a status that says "reset" says that there is nothing, so that nobody waits for more', async () => {
+    const folder = temporaryFolder();
+    folder.add('a', SMALL);
+    const { ask } = fileWire(
+      (request) => {
+        request.sendStatus(205);
+        return request.sendFile('a');
+      },
+      {},
+      { fileRoot: folder.path },
+      SETTLED,
+    );
+    const first = await ask();
+    expect(first).to.include('Content-Length: 0\r\n');
+    expect(readAnswer(await ask()).headers).to.deep.equal(readAnswer(first).headers);
+  });
+
+  it('a handler that writes the file and sends it sends what it has written', async () => {
+    const folder = temporaryFolder();
+    const path = folder.add('a', 'old');
+    const { ask } = fileWire(
+      (request) => {
+        if (request.method === 'PUT') writeFileSync(path, 'newer');
+        return request.sendFile('a');
+      },
+      {},
+      { fileRoot: folder.path },
+      SETTLED,
+    );
+    await ask();
+    // All in one turn.
+    const put = get().replace('GET', 'PUT');
+    expect((await ask(get() + put + get())).match(/old|newer/g)).to.deep.equal(['old', 'newer', 'newer']);
+  });
 
   it('a small file is answered before the call returns', async () => {
     const folder = temporaryFolder();

@@ -12,8 +12,9 @@ const LAST_MODIFIED = 'Mon, 03 Feb 2020 04:05:06 GMT';
 const DIGITS = '0123456789';
 
 function etagOf(path: string): string {
-  const { size, mtimeMs, ino } = statSync(path);
-  return `"${size.toString(16)}-${Math.floor(mtimeMs * 1000).toString(16)}-${ino.toString(16)}"`;
+  const { size, mtimeMs, ctimeMs, ino } = statSync(path);
+  const [modified, changed] = [mtimeMs, ctimeMs].map((ms) => Math.floor(ms * 1000));
+  return `"${[size, modified, changed, ino].map((value) => value?.toString(16)).join('-')}"`;
 }
 
 /** A file of ten digits, and one that is too long for the cache. */

@@ -1,4 +1,13 @@
-import { itFinds, SPOOFED, SPOOFED_FORWARDED, STRANGER, xff, xReal } from '../support/origin-cases.js';
+import {
+  itFinds,
+  NETWORK,
+  SPOOFED,
+  SPOOFED_FORWARDED,
+  STRANGER,
+  UNIX,
+  xff,
+  xReal,
+} from '../support/origin-cases.js';
 
 describe('api: X-Forwarded-For is read from the right', () => {
   itFinds([
@@ -27,6 +36,25 @@ describe('api: X-Forwarded-For is read from the right', () => {
       name: 'spaces and tabs around entries',
       headers: xff('\t6.6.6.6 ,\t192.0.2.1 \t'),
       expect: { remoteIp: '192.0.2.1' },
+    },
+    {
+      name: 'a Unix socket between two nginx is a hop without an address',
+      option: [...NETWORK, 'unix'],
+      peer: UNIX,
+      headers: xff('6.6.6.6, 192.0.2.1, unix:'),
+      expect: { remoteIp: '192.0.2.1' },
+    },
+    {
+      name: 'by number, too',
+      option: 2,
+      peer: UNIX,
+      headers: xff('6.6.6.6, 192.0.2.1, unix:'),
+      expect: { remoteIp: '192.0.2.1' },
+    },
+    {
+      name: 'one that is not believed ends the walk',
+      headers: xff('192.0.2.1, unix:, 10.0.0.2'),
+      expect: { remoteIp: '10.0.0.2' },
     },
     { name: 'without spaces', headers: xff('6.6.6.6,192.0.2.1'), expect: { remoteIp: '192.0.2.1' } },
     { name: 'a peer that is not believed: nothing', peer: STRANGER, headers: SPOOFED, expect: {} },

@@ -190,6 +190,18 @@ describe('api: X-Sendfile', () => {
     },
     { name: 'NUL', path: 'a\0', options: { sendfile: true, fileRoot: '/srv' }, expect: 404 },
     { name: 'a folder', path: 'a/', options: { sendfile: true, fileRoot: '/srv' }, expect: 404 },
+    {
+      name: 'the root',
+      path: '/srv',
+      options: { sendfile: true, fileRoot: '/srv', sendfilePrefix: '/p' },
+      expect: 404,
+    },
+    {
+      name: 'the root by dots',
+      path: 'a/..',
+      options: { sendfile: true, fileRoot: '/srv', sendfilePrefix: '/p' },
+      expect: 404,
+    },
     { name: 'dots without a root', path: '/srv/../a', options: { sendfile: true }, expect: 403 },
     {
       name: 'an absolute path without a root',

@@ -48,18 +48,6 @@ describe('files: the cache', () => {
     });
   }
 
-  it('looks at a file once in each turn of the event loop', async () => {
-    const path = temporaryFolder().add('a', 'one');
-    const cache = new FileCache();
-    const entry = entryOf(path);
-    cache.put(entry, LATER);
-    expect(cache.get(path)).to.equal(entry);
-    rmSync(path);
-    expect(cache.get(path), 'what is asked now was asked before').to.equal(entry);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(cache.get(path)).to.equal(null);
-  });
-
   it('takes no file that has changed just now: it could change again unseen', () => {
     const path = temporaryFolder().add('a', 'one');
     const cache = new FileCache();
