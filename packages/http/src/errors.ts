@@ -3,6 +3,7 @@
  * still possible; a handler's own way to answer with a status is HTTPError.
  */
 import { type ErrorEntry, ProtocolError, TransportError, UsageError } from '@inseam/engine/errors';
+import type { HeadersInit } from './protocol/http-headers.js';
 
 /** A peer's mistake has a status; our caller's has none. */
 export interface HTTPErrorEntry extends ErrorEntry {
@@ -187,10 +188,15 @@ export type HTTPErrorCode = keyof typeof HTTP_ERRORS;
 export class HTTPProtocolError extends ProtocolError {
   readonly status: number;
 
-  constructor(code: string, message: string, status: number, section?: string) {
-    super(code, message, section);
+  constructor(code: string, message: string, status: number, section?: string, options?: ErrorOptions) {
+    super(code, message, section, options);
     this.status = status;
   }
+}
+
+export interface HTTPErrorOptions extends ErrorOptions {
+  /** Headers of the answer: a 401 needs WWW-Authenticate (RFC 9110 §15.5.2), a 405 Allow. */
+  headers?: HeadersInit | undefined;
 }
 
 /**
@@ -200,13 +206,15 @@ export class HTTPProtocolError extends ProtocolError {
  */
 export class HTTPError extends Error {
   readonly status: number;
+  readonly headers: HeadersInit | undefined;
 
-  constructor(status: number, message = '', options?: ErrorOptions) {
+  constructor(status: number, message = '', options: HTTPErrorOptions = {}) {
     if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
       throw httpUsageError('HTTP_STATUS', `HTTPError takes 400 to 599, not ${status}`);
     }
-    super(message, options);
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.status = status;
+    this.headers = options.headers;
   }
 
   override get name(): string {
@@ -214,10 +222,11 @@ export class HTTPError extends Error {
   }
 }
 
-/** The error for a peer's mistake. */
-export function httpError(code: HTTPErrorCode): HTTPProtocolError {
+/** The error for a peer's mistake; `detail`, its cause, is for the log. */
+export function httpError(code: HTTPErrorCode, detail?: string): HTTPProtocolError {
   const entry: HTTPErrorEntry = HTTP_ERRORS[code];
-  return new HTTPProtocolError(code, entry.message, entry.status ?? 400, entry.section);
+  const options = detail === undefined ? undefined : { cause: detail };
+  return new HTTPProtocolError(code, entry.message, entry.status ?? 400, entry.section, options);
 }
 
 /** The error for a connection that cannot go on. */

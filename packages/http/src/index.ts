@@ -20,6 +20,7 @@ export {
   HTTPError,
   type HTTPErrorCode,
   type HTTPErrorEntry,
+  type HTTPErrorOptions,
   HTTPProtocolError,
 } from './errors.js';
 export type { SendFileOptions } from './files/file-sender.js';

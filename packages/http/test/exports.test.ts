@@ -15,6 +15,7 @@ const EXPORTS = [
   'HTTPError',
   'type HTTPErrorCode',
   'type HTTPErrorEntry',
+  'type HTTPErrorOptions',
   'HTTPHeaders',
   'type HTTPLimits',
   'HTTPProtocolError',

@@ -62,8 +62,8 @@ export class FormReader implements ContentSink {
     this.#parser = this.#makeParser();
     this.#parser.on('field', (name, value, info) => this.#guard(() => this.#onField(name, value, info)));
     this.#parser.on('file', (name, stream, info) => this.#guard(() => this.#onFile(name, stream, info)));
-    this.#parser.on('partsLimit', () => this.#fail(httpError('HTTP_FORM_TOO_LARGE')));
-    this.#parser.on('error', () => this.#fail(httpError('HTTP_FORM')));
+    this.#parser.on('partsLimit', () => this.#fail(httpError('HTTP_FORM_TOO_LARGE', 'maxFields')));
+    this.#parser.on('error', (error) => this.#fail(httpError('HTTP_FORM', (error as Error).message)));
     this.#parser.on('finish', () => this.#finish());
     this.#parser.on('drain', () => this.#onRoom());
   }
@@ -131,19 +131,21 @@ export class FormReader implements ContentSink {
           parts: limits.maxFields + limits.maxFiles + 1,
         },
       });
-    } catch {
-      throw httpError('HTTP_FORM');
+    } catch (error) {
+      throw httpError('HTTP_FORM', (error as Error).message);
     }
   }
 
   #onField(name: string | undefined, value: string | undefined, { valueTruncated }: FieldInfo): void {
     const { limits, maxFieldBytes } = this.#options;
     // RFC 7578 §4.2: each part has a name; and busboy has no value for a charset that it does not know.
-    if (name === undefined || value === undefined) throw httpError('HTTP_FORM');
+    if (name === undefined) throw httpError('HTTP_FORM', 'a part has no name');
+    if (value === undefined) throw httpError('HTTP_FORM', 'an unknown charset');
     requireFieldSize(name, value, limits);
     this.#fieldBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-    const isTooMany = ++this.#fieldCount > limits.maxFields || this.#fieldBytes > maxFieldBytes;
-    if (valueTruncated || isTooMany) throw httpError('HTTP_FORM_TOO_LARGE');
+    if (valueTruncated) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFieldBytes');
+    if (++this.#fieldCount > limits.maxFields) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFields');
+    if (this.#fieldBytes > maxFieldBytes) throw httpError('HTTP_FORM_TOO_LARGE', 'maxRequest');
     this.#fields.append(name, value);
   }
 
@@ -152,9 +154,9 @@ export class FormReader implements ContentSink {
     // What remains of a file that is not wanted any more must be read all the same.
     stream.on('error', () => {});
     stream.resume();
-    if (name === undefined) throw httpError('HTTP_FORM');
+    if (name === undefined) throw httpError('HTTP_FORM', 'a part has no name');
     requireFieldSize(name, '', limits);
-    if (this.#files.length >= limits.maxFiles) throw httpError('HTTP_FORM_TOO_LARGE');
+    if (this.#files.length >= limits.maxFiles) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFiles');
     const intake = new FileIntake(store, limits.fileMemoryBytes, (pieces, error) => {
       for (const piece of pieces) this.#blocks.release(piece);
       if (error === null) this.#onRoom();
@@ -168,7 +170,7 @@ export class FormReader implements ContentSink {
     stream.on('data', (piece: Buffer) => {
       this.#blocks.hold(piece);
       intake.push(piece);
-      if (intake.size > limits.maxFileBytes) this.#fail(httpError('HTTP_FORM_TOO_LARGE'));
+      if (intake.size > limits.maxFileBytes) this.#fail(httpError('HTTP_FORM_TOO_LARGE', 'maxFileBytes'));
     });
     const file = new Promise<void>((resolve) => stream.on('end', resolve)).then(async () => {
       const content = await intake.finish();

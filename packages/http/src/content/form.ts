@@ -36,7 +36,7 @@ export function urlEncodedFields(body: Buffer, limits: HTTPLimits): URLSearchPar
   // Counted before they are made: each would cost a hundred times its two bytes.
   let most = 1;
   for (let at = body.indexOf(AMPERSAND); at !== -1; at = body.indexOf(AMPERSAND, at + 1)) {
-    if (++most > limits.maxFields) throw httpError('HTTP_FORM_TOO_LARGE');
+    if (++most > limits.maxFields) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFields');
   }
   // The constructor takes one leading '?' for the mark of a query.
   const fields = new URLSearchParams(`?${body.toString('utf8')}`);
@@ -48,7 +48,6 @@ export function urlEncodedFields(body: Buffer, limits: HTTPLimits): URLSearchPar
 export function requireFieldSize(name: string, value: string, limits: HTTPLimits): void {
   const isTooLong = (text: string, most: number) =>
     text.length > most || (3 * text.length > most && Buffer.byteLength(text) > most);
-  if (isTooLong(name, limits.maxFieldNameBytes) || isTooLong(value, limits.maxFieldBytes)) {
-    throw httpError('HTTP_FORM_TOO_LARGE');
-  }
+  if (isTooLong(name, limits.maxFieldNameBytes)) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFieldNameBytes');
+  if (isTooLong(value, limits.maxFieldBytes)) throw httpError('HTTP_FORM_TOO_LARGE', 'maxFieldBytes');
 }

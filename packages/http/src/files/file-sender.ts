@@ -46,7 +46,9 @@ export class FileSender {
     if (request.connection.closed) return DONE;
     const mistake = mistakeOf(request);
     if (mistake !== null) throw mistake;
+    if (this.#root.path === null) refuseOwnPath(request, path);
     const located = this.#root.locate(path);
+    if (located === 403) request.connection.logger.warn(outsideMessage(path, this.#root.base));
     if (typeof located === 'number') return answerFailure(request, path, new HTTPError(located), wishes);
     if (this.#xSendfile === null) return this.#sendItself(request, located, wishes);
     this.#tellProxy(request, this.#xSendfile, located, wishes);
@@ -106,6 +108,34 @@ export class FileSender {
       found.forEach(closeFound);
     }
   }
+}
+
+/**
+ * The path of a request, taken for a path of the file system, would give away the whole disk: that nobody means. With a
+ * `fileRoot` it leads nowhere.
+ */
+function refuseOwnPath(request: HTTPRequest, path: string): void {
+  if (!path.startsWith('/')) return;
+  const { path: own } = request;
+  if (path === own || (own.includes('%') && path === decoded(own))) {
+    throw httpUsageError(
+      'HTTP_FILE',
+      `the request’s own path would be any file of the machine: set fileRoot, and send \`.\${path}\``,
+    );
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function outsideMessage(path: string, base: string): string {
+  const hint = path.startsWith('/') ? `; for a path below it, send '.${path}'` : '';
+  return `sendFile answers 403: ${JSON.stringify(path)} is not under ${base}${hint}`;
 }
 
 function toFileRequest({ method, headers, response, connection }: HTTPRequest): FileRequest {

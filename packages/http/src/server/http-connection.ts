@@ -362,13 +362,27 @@ export class HTTPConnection extends Stream {
     request.complete(body, this.#parser.trailers, form);
     try {
       const result = this.server.requestHandler(request);
-      if (!isThenable(result)) request.release();
-      else if (form === null) result.then(undefined, (error) => this.#fail(request, error));
-      else this.#releaseAfter(request, result);
+      if (!isThenable(result)) {
+        if (result !== undefined) this.#noteResult(request, result);
+        request.release();
+      } else if (form === null) {
+        result.then(
+          (value) => value !== undefined && this.#noteResult(request, value),
+          (error) => this.#fail(request, error),
+        );
+      } else this.#releaseAfter(request, result);
     } catch (error) {
       this.#fail(request, error);
       request.release();
     }
+  }
+
+  /** Elsewhere a handler returns its answer; here nobody would send it, and the client would wait for ever. */
+  #noteResult(request: HTTPRequest, result: unknown): void {
+    const isContent = typeof result === 'string' || result instanceof Uint8Array || isPlainObject(result);
+    if (!isContent || request !== this.#request || request.response.hasBegun) return;
+    const what = `the handler of ${request.method} ${request.path}`;
+    this.logger.warn(`${what} returned a value and has not answered; sendResponse and sendJSON do`);
   }
 
   /** Files are the handler's until it has settled, also when it has answered before that or the client has gone. */
@@ -491,12 +505,22 @@ export class HTTPConnection extends Stream {
       this.#over(request);
     }
     this.#closeBehind(request);
-    if (refusal !== null) this.#logRefusal(refusal);
+    if (refusal !== null) this.#logRefusal(refusal, request);
     else this.engine.report(error, 'reading a request failed', this);
   }
 
-  #logRefusal(error: HTTPProtocolError): void {
-    this.logger.warn(`refused a request from ${this.#peerName()} with ${error.status}`, error);
+  #logRefusal(error: HTTPProtocolError, request: HTTPRequest | null): void {
+    const what = request === null ? 'a request' : `${request.method} ${request.path}`;
+    const why = typeof error.cause === 'string' ? ` (${error.cause})` : '';
+    this.logger.warn(`refused ${what} from ${this.#peerName()} with ${error.status}${why}`, error);
+  }
+
+  /** A file of a response, for one: what follows it cannot be sent in its place. */
+  override onWriteError(error: InseamError): unknown {
+    const what = this.#request === null ? '' : ` of ${this.#request.method} ${this.#request.path}`;
+    this.logger.warn(`the response${what} broke off`, error);
+    this.giveUp(error);
+    return undefined;
   }
 
   /** The one place for what a handler threw: a status if that can still be sent, else an end that the client notices. */
@@ -507,7 +531,7 @@ export class HTTPConnection extends Stream {
     const isAnswer = isStatus(error) && request.response.isUntouched;
     const mayAnswer = request === this.#request && request.task === null && !this.closed;
     if (mayAnswer) this.#answerFailure(request, isAnswer ? error : null);
-    if (isAnswer && error instanceof HTTPProtocolError) this.#logRefusal(error);
+    if (isAnswer && error instanceof HTTPProtocolError) this.#logRefusal(error, request);
     if (isAnswer) return;
     // Work that was given the request's signal ends so when the client leaves; any other failure is one.
     const isAbort = request.hasLeft && error instanceof Error && error.name === 'AbortError';
@@ -528,7 +552,8 @@ export class HTTPConnection extends Stream {
       if (answer === null) request.dropCookies();
       response.restart();
       const isOurs = answer instanceof HTTPError && answer.message !== '';
-      request.sendResponse(isOurs ? answer.message : errorContent(status, answer?.message), status);
+      const headers = answer instanceof HTTPError ? answer.headers : undefined;
+      request.sendResponse(isOurs ? answer.message : errorContent(status, answer?.message), status, headers);
       return;
     }
     this.#over(request);
@@ -552,6 +577,10 @@ export class HTTPConnection extends Stream {
     this.#dateLine ??= dateLine(this.engine.clock.date());
     return this.#dateLine;
   }
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function isStatus(error: unknown): error is HTTPError | HTTPProtocolError {

@@ -155,6 +155,8 @@ export class HTTPRequest {
    */
   json(): unknown {
     const type = this.headers.get('content-type') ?? '';
+    const coding = this.headers.get('content-encoding');
+    if (coding !== null) throw new HTTPError(415, `Content-Encoding ${coding} is not decoded here\n`);
     if (!JSON_CONTENT.test(type)) throw new HTTPError(415, 'Content-Type: application/json is expected\n');
     try {
       return JSON.parse(UTF8.decode(this.body));
@@ -182,7 +184,7 @@ export class HTTPRequest {
   }
   set maxUpload(bytes: number) {
     if (!(typeof bytes === 'number' && bytes >= 0))
-      throw httpUsageError('HTTP_OPTION', `maxUpload: ${bytes}`);
+      throw httpUsageError('HTTP_OPTION', `maxUpload: ${bytes}; a number of bytes is expected`);
     this.#maxUpload = bytes;
   }
   /** The whole URL. */
@@ -219,8 +221,9 @@ export class HTTPRequest {
   }
 
   /**
-   * Called once if the client leaves before the response is finished: it has shut its side or the connection is
-   * lost; at once when it has left already. A response may still be sent, in case the client only shut its side.
+   * Called once if the client leaves before the response is finished: it has shut its side or the connection is lost, also
+   * because what it sent was refused; at once when it has left already. A response may still be sent, in case the client only
+   * shut its side.
    */
   get onClose(): (() => unknown) | null {
     return this.#onClose;
@@ -272,17 +275,24 @@ export class HTTPRequest {
   }
 
   /** Sends `value` as JSON. Throws UsageError for what JSON cannot say: undefined, a function, a cycle, a BigInt. */
-  sendJSON(value: unknown, status?: number): void {
-    this.sendResponse(jsonText(value), status, JSON_TYPE);
+  sendJSON(value: unknown, status?: number, headers?: HeadersInit): void {
+    const text = jsonText(value);
+    if (headers === undefined) {
+      this.sendResponse(text, status, JSON_TYPE);
+      return;
+    }
+    const all = new HTTPHeaders(headers);
+    if (!all.has('content-type')) all.set('Content-Type', JSON_TYPE);
+    this.sendResponse(text, status, all);
   }
 
   /**
    * Sends the client to another URL, absolute or relative; what no URL has is percent-encoded. `status` is 301, 302,
    * 303, 307 or 308.
    */
-  redirect(location: string, status = 302): void {
+  redirect(location: string, status = 302, headers: HeadersInit = {}): void {
     if (!REDIRECTIONS.has(status)) throw httpUsageError('HTTP_REDIRECT', String(status));
-    this.sendResponse('', status, { Location: redirectLocation(location) });
+    this.sendResponse('', status, new HTTPHeaders(headers).set('Location', redirectLocation(location)));
   }
 
   /**

@@ -1,4 +1,6 @@
 /** HTTPServer: a Server whose connections speak HTTP and hand each request to one handler. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   type DependencyContainer,
   container as defaultContainer,
@@ -129,8 +131,9 @@ export class HTTPServer extends Server<HTTPConnection> {
       throw httpUsageError('HTTP_HANDLER', `earlyHandler: ${typeof earlyHandler}`);
     }
     for (const [name, bytes] of Object.entries({ maxRequest, maxUpload })) {
-      if (!(Number.isSafeInteger(bytes) && bytes >= 0))
-        throw httpUsageError('HTTP_OPTION', `${name}: ${bytes}`);
+      if (!(Number.isSafeInteger(bytes) && bytes >= 0)) {
+        throw httpUsageError('HTTP_OPTION', `${name}: ${bytes}; a whole number of bytes is expected`);
+      }
     }
     if (typeof keepAlive !== 'boolean') throw httpUsageError('HTTP_OPTION', `keepAlive: ${keepAlive}`);
     this.requestHandler = requestHandler;
@@ -144,6 +147,10 @@ export class HTTPServer extends Server<HTTPConnection> {
     const mimeTypes = container.resolve(MimeTypes);
     this.tempStore = container.resolve(TempStore);
     this.files = new FileSender({ fileRoot, sendfile, sendfilePrefix, mimeTypes });
+    // Behind a proxy that sends the files, they need not be on this machine.
+    if (fileRoot !== undefined && sendfile === false && !isDirectory(fileRoot)) {
+      this.logger.warn(`fileRoot is no directory, so sendFile will find nothing: ${resolve(fileRoot)}`);
+    }
     this.compression = compress === false ? null : new Compression(compress === true ? {} : compress);
     this.limits = checkLimits(limits);
     const { headTimeoutMs, bodyTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } =
@@ -161,6 +168,10 @@ export class HTTPServer extends Server<HTTPConnection> {
   override listen(address?: ListenAddress, options: ListenOptions = {}): Promise<this> {
     return super.listen(address ?? (this.tlsEnabled ? 443 : 80), options);
   }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function checkLimits(changes: NonNullable<HTTPServerOptions['limits']>): Readonly<HTTPLimits> {

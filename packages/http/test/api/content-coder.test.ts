@@ -34,6 +34,25 @@ describe('api: content codings', () => {
       await fc.assert(fc.asyncProperty(fc.array(piece, { maxLength: 5 }), fc.nat(5), run), { numRuns: 20 });
     });
 
+    it(`${coding}: small pieces are compressed together, in order with large ones, and are copied`, async () => {
+      const out: Buffer[] = [];
+      let steps = 0;
+      const coder = new ContentCoder(coding, (bytes) => out.push(bytes));
+      const piece = Buffer.alloc(1_000);
+      const expected: Buffer[] = [];
+      for (let i = 0; i < 100; i++) {
+        const isLarge = i % 40 === 39;
+        const bytes = isLarge ? Buffer.alloc(20_000, 'L') : piece.fill(i);
+        expected.push(Buffer.from(bytes));
+        await coder.write(bytes, async () => {
+          steps++;
+        });
+      }
+      expect(steps, 'of a hundred pieces').to.be.within(5, 10);
+      await coder.end();
+      expect(decoders[coding](Buffer.concat(out)).equals(Buffer.concat(expected))).to.equal(true);
+    });
+
     it(`${coding}: a whole, as text and as bytes`, () => {
       for (const content of ['', 'äöü€', 'x'.repeat(5_000)]) {
         expect(decoders[coding](compressNow(coding, content)).toString()).to.equal(content);
@@ -79,7 +98,7 @@ describe('api: content codings', () => {
       coder.destroy();
       coder.destroy();
       expect(await writing).to.equal('rejected');
-      expect(await failed(coder.write('x', async () => {}))).to.equal('rejected');
+      expect(await failed(coder.write(Buffer.alloc(20_000), async () => {}))).to.equal('rejected');
       expect(await failed(coder.end())).to.equal('rejected');
     });
   }

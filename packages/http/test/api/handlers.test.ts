@@ -34,6 +34,44 @@ describe('api: a handler', () => {
     expect(await take()).to.match(/later$/);
   });
 
+  it('that throws an HTTPError answers with its headers', async () => {
+    const far = wire(() => {
+      throw new HTTPError(401, 'who?\n', { headers: { 'WWW-Authenticate': 'Basic' } });
+    });
+    expect(await far.exchange(get())).to.match(
+      /^HTTP\/1\.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n[\s\S]*\r\n\r\nwho\?\n$/,
+    );
+  });
+
+  const answers: [string, unknown, boolean][] = [
+    ['text', 'hello', true],
+    ['bytes', Buffer.from('x'), true],
+    ['an object', { a: 1 }, true],
+    ['the length of a list', 5, false],
+    ['a map', new Map(), false],
+    ['nothing', undefined, false],
+  ];
+  for (const [what, value, isWarned] of answers) {
+    for (const isLate of [false, true]) {
+      it(`that returns ${what}${isLate ? ', later,' : ''} and does not answer is ${isWarned ? '' : 'not '}warned of`, async () => {
+        const far = wire(() => (isLate ? Promise.resolve(value) : value));
+        await far.exchange(get('/a'));
+        const message =
+          'the handler of GET /a returned a value and has not answered; sendResponse and sendJSON do';
+        expect(far.log.entries.map((entry) => entry.message)).to.deep.equal(isWarned ? [message] : []);
+      });
+    }
+  }
+
+  it('that returns a value and has answered is not warned of', async () => {
+    const far = wire((request) => {
+      request.sendResponse('hello');
+      return 'hello';
+    });
+    await far.exchange(get());
+    expect(far.log.entries).to.deep.equal([]);
+  });
+
   it('may be replaced while the server runs', async () => {
     const { server, exchange } = wire((request) => request.sendResponse('one'));
     expect(await exchange(get())).to.match(/one$/);

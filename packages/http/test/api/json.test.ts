@@ -24,6 +24,12 @@ const NO_JSON = '400 the content is not JSON\n';
 const OTHER_TYPE = '415 Content-Type: application/json is expected\n';
 
 describe('api: request.json()', () => {
+  it('does not decode a coding, and says so', async () => {
+    expect(await read('{}', JSON_TYPE, 'Content-Encoding: gzip')).to.equal(
+      '415 Content-Encoding gzip is not decoded here\n',
+    );
+  });
+
   const cases: { name: string; content: string | Uint8Array; expect: unknown }[] = [
     { name: 'an object', content: '{"a":[1,"ü🦔",null]}', expect: { value: { a: [1, 'ü🦔', null] } } },
     { name: 'a bare value, with space around it', content: ' "x" \r\n', expect: { value: 'x' } },

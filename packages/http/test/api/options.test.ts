@@ -77,6 +77,25 @@ describe('api: HTTPServer', () => {
     });
   }
 
+  it('warns of a file root that is no directory, unless a proxy has the files', () => {
+    const said = (options: HTTPServerOptions) =>
+      wire(undefined, options).log.entries.map(({ message }) => message);
+    const warning = 'fileRoot is no directory, so sendFile will find nothing: /nowhere/at/all';
+    expect(said({ fileRoot: '/nowhere/at/all' })).to.deep.equal([warning]);
+    expect(said({ fileRoot: '/nowhere/at/all', sendfile: true })).to.deep.equal([]);
+    expect(said({ fileRoot: '/' })).to.deep.equal([]);
+  });
+
+  it('says in the log what a refused request was, and what of its form was wrong', async () => {
+    const far = wire();
+    const type = 'Content-Type: multipart/form-data; boundary=b';
+    far.send(`POST /form HTTP/1.1\r\nHost: a\r\n${type}\r\nContent-Length: 3\r\n\r\nabc`);
+    await far.settle();
+    expect(far.log.entries.map(({ message }) => message)).to.deep.equal([
+      'refused POST /form from 192.0.2.7 with 400 (Unexpected end of form)',
+    ]);
+  });
+
   it('says in the log who was refused, and why', async () => {
     const far = wire();
     await far.exchange(get('/', 'X : y'));

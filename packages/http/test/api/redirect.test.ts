@@ -94,6 +94,14 @@ describe('api: redirect', () => {
     );
   });
 
+  it('takes headers; the location is the one it was given', async () => {
+    const headers = { 'Cache-Control': 'no-store', location: '/other' };
+    const far = wire((request) => request.redirect('/new', 303, headers));
+    expect(await far.exchange(get())).to.match(
+      /^HTTP\/1\.1 303 See Other\r\nCache-Control: no-store\r\nLocation: \/new\r\nContent-Length: 0\r\n/,
+    );
+  });
+
   it('says what is wrong with a location', () => {
     expect(() => redirectLocation('')).to.throw(UsageError, /empty/);
     expect(() => redirectLocation({} as string)).to.throw(UsageError, /object/);

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { container, UsageError } from '@inseam/engine';
-import { type HTTPError, HTTPServer, MimeTypes, type SendFileOptions } from '@inseam/http';
+import { type HTTPError, type HTTPRequest, HTTPServer, MimeTypes, type SendFileOptions } from '@inseam/http';
 import { expect } from 'chai';
 import { fileWire, readAnswer } from '../support/file-wire.js';
 import { get, message } from '../support/message.js';
@@ -666,7 +666,41 @@ describe('api: sendFile, what goes wrong', () => {
       };
       const { ask, log } = fileWire(path, { onError }, { fileRoot: temporaryFolder().path });
       expect(await ask()).to.match(/^HTTP\/1\.1 500 [\s\S]*\r\n\r\n500 Internal Server Error\n$/);
-      expect(log.entries.map(({ message }) => message)).to.deep.equal(['onError of sendFile failed']);
+      expect(log.entries.at(-1)?.message).to.equal('onError of sendFile failed');
+    }
+  });
+
+  it('says in the log that a path is outside the root, and how one below it is written', async () => {
+    const root = temporaryFolder().path;
+    for (const [path, hint] of [
+      ['/a', "; for a path below it, send './a'"],
+      ['../a', ''],
+    ] as const) {
+      const { ask, log } = fileWire(path, {}, { fileRoot: root });
+      expect(await ask()).to.match(/^HTTP\/1\.1 403 /);
+      const message = `sendFile answers 403: ${JSON.stringify(path)} is not under ${root}${hint}`;
+      expect(log.entries.map(({ level, message }) => [level, message])).to.deep.equal([['warn', message]]);
+    }
+  });
+
+  it('the request’s own path is a mistake without a root, decoded or not', async () => {
+    const target = join(temporaryFolder().path, 'a b');
+    const urls = [target.replace(' ', '%20'), '/etc/hostname'];
+    for (const url of urls) {
+      for (const handler of [
+        (request: HTTPRequest) => request.sendFile(request.path),
+        (request: HTTPRequest) => request.sendFile(decodeURIComponent(request.path)),
+      ]) {
+        const far = wire(handler);
+        expect(await far.exchange(get(url))).to.match(/^HTTP\/1\.1 500 /);
+        expect(far.log.codes).to.deep.equal(['HTTP_FILE']);
+      }
+    }
+    const rooted = wire((request) => request.sendFile(request.path), { fileRoot: '/' });
+    const own = wire((request) => request.sendFile('/etc/nothing'));
+    for (const far of [rooted, own]) {
+      await far.exchange(get('/etc/nothing%zz'));
+      expect(far.log.codes).to.deep.equal([]);
     }
   });
 

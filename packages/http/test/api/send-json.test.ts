@@ -20,6 +20,19 @@ describe('api: sendJSON', () => {
     expect(answer).to.match(/^HTTP\/1\.1 422 [\s\S]*\r\n\r\nnull$/);
   });
 
+  it('takes headers, among them another type', async () => {
+    const made = wire((request) => request.sendJSON({}, 201, { Location: '/things/1' }));
+    expect(await made.exchange(get())).to.match(
+      /^HTTP\/1\.1 201 Created\r\nLocation: \/things\/1\r\nContent-Type: application\/json\r\n/,
+    );
+    const typed = wire((request) =>
+      request.sendJSON({}, 400, { 'Content-Type': 'application/problem+json' }),
+    );
+    expect(await typed.exchange(get())).to.match(
+      /\r\nContent-Type: application\/problem\+json\r\n(?!Content-Type)/,
+    );
+  });
+
   const cycle: unknown[] = [];
   cycle.push(cycle);
   const bad: [string, unknown][] = [

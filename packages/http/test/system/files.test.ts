@@ -214,6 +214,7 @@ describe('system: files', () => {
       expect(error).to.equal('ECONNRESET');
       expect(content.length).to.be.within(1, 128 * MIB - 1);
       expect(log.codes).to.deep.equal(['ENGINE_FILE_FAILED']);
+      expect(log.entries[0]?.message).to.equal('the response of GET /large broke off');
       expect(descriptorsOf(path)).to.equal(0);
     });
   }
