@@ -111,6 +111,7 @@ export class ContentCoder {
 
   #settled(start: (settle: Settle) => void): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#zlib.destroyed) throw new Error('the coder was destroyed');
       this.#settle = (error) => (error ? reject(error) : resolve());
       start(this.#settle);
     });
