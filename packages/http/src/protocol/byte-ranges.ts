@@ -47,10 +47,12 @@ export function selectRanges(range: string, size: number): ByteRange[] | null {
   return merged.length > MAX_PARTS ? null : merged;
 }
 
-/** One range, cut to what is there and perhaps empty by that; null for a mistake. */
+/** One range, cut to what is there and perhaps empty by that; null for a mistake, and for what cannot be said of it. */
 function selectRange(text: string, size: number): ByteRange | null {
   const [, first, last] = RANGE.exec(text) ?? [];
   if (first === undefined || last === undefined || text === '-') return null;
+  // §14.1.2: the last bytes of nothing are there, all none of them; but no Content-Range says so.
+  if (first === '' && size === 0 && Number(last) > 0) return null;
   if (first === '') return { start: Math.max(0, size - Number(last)), end: size };
   const start = Number(first);
   if (last === '') return { start, end: size };
