@@ -65,7 +65,7 @@ export class FileIntake {
       this.#write();
       await this.#work;
     }
-    const file = this.#file as unknown as TempFile;
+    const file = this.#file as TempFile;
     await file.handle.close();
     return file.path;
   }

@@ -1,7 +1,7 @@
 /** How answers about files are written: a response that is settled, a message to the proxy, and every failure. */
 import { HTTPError, httpTransportError } from '../errors.js';
 import type { Part } from '../protocol/byte-range-parts.js';
-import { statusName } from '../protocol/status.js';
+import { statusContent } from '../protocol/status.js';
 import type { HTTPRequest } from '../server/http-request.js';
 import type { FileEntry } from './file-entry.js';
 import type { FileResponse } from './file-response.js';
@@ -24,8 +24,8 @@ export function sendPlainly(request: HTTPRequest, entry: FileEntry, content: Buf
 }
 
 /**
- * Head and content in one. Within a second most heads of a file are the same, and so is the whole answer: joining them anew
- * costs 1.5 µs for 4 KiB, most of it in the garbage that it makes.
+ * Head and content in one. Within a second most heads of a file are the same, and so is the whole answer. Joined anew for
+ * each, answers of 4 KiB spent 11 % of their CPU on collecting garbage; so it is 3 % (Node 20, a profile under load).
  */
 function wholeAnswer(entry: FileEntry, head: string): string {
   if (entry.latest?.head !== head) entry.latest = { head, whole: head + entry.text };
@@ -76,7 +76,7 @@ export async function sendFromFile(
 /** Sends the head; false where that is all, and sent. */
 function beginResponse(request: HTTPRequest, { status, headers }: FileResponse): boolean {
   if (status === 412 || status === 416) {
-    request.sendResponse(statusText(status), status, headers);
+    request.sendResponse(statusContent(status), status, headers);
     return false;
   }
   if (status !== request.response.status) {
@@ -120,18 +120,17 @@ export async function answerFailure(
 /** `onError` has failed, or has an answer of its own. */
 function answerThrown(request: HTTPRequest, thrown: unknown): void {
   const { connection, response } = request;
-  const isAnswer = thrown instanceof HTTPError && response.isUntouched;
-  if (!isAnswer) connection.engine.report(thrown, 'onError of sendFile failed', connection);
+  if (thrown instanceof HTTPError && response.isUntouched) {
+    connection.failResponse(request, thrown);
+    return;
+  }
+  connection.engine.report(thrown, 'onError of sendFile failed', connection);
   if (connection.closed || request.finished) return;
-  if (response.isUntouched) answerWith(request, isAnswer ? thrown : new HTTPError(500));
+  if (response.isUntouched) answerWith(request, new HTTPError(500));
   else connection.abort(httpTransportError('HTTP_RESPONSE_CUT'));
 }
 
-function answerWith(request: HTTPRequest, { status, message }: HTTPError): void {
+function answerWith(request: HTTPRequest, { status }: HTTPError): void {
   if (status === 500) request.dropCookies();
-  request.sendResponse(message || statusText(status), status);
-}
-
-function statusText(status: number): string {
-  return `${status} ${statusName(status)}\n`;
+  request.sendResponse(statusContent(status), status);
 }

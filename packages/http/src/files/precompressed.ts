@@ -2,17 +2,12 @@
  * Which neighbour of a file the client would rather have: `app.js.br` for `app.js`. By Accept-Encoding, RFC 9110
  * §12.5.3; among equals the one that is smaller as a rule.
  */
-import Negotiator from 'negotiator';
 import type { HTTPHeaders } from '../protocol/http-headers.js';
+import { acceptedCodings } from '../responses/accepted-codings.js';
 
 /** Content codings and what their files' names end in, the best first. */
-const EXTENSIONS: Readonly<Record<string, string>> = { br: '.br', zstd: '.zst', gzip: '.gz' };
-const CODINGS = [...Object.keys(EXTENSIONS), 'identity'];
-
-/** What the package's types leave out: by itself it takes the client's first, and browsers name gzip before br. */
-interface PreferringNegotiator {
-  encodings(available: readonly string[], options: { preferred: readonly string[] }): string[];
-}
+const EXTENSIONS = { br: '.br', zstd: '.zst', gzip: '.gz' } as const;
+const CODINGS = Object.keys(EXTENSIONS) as (keyof typeof EXTENSIONS)[];
 
 export interface Neighbour {
   readonly coding: string;
@@ -23,13 +18,5 @@ export interface Neighbour {
 export function preferredNeighbours(headers: HTTPHeaders): Neighbour[] {
   // Without the field any coding would do, but such clients are those that know of none.
   const accepted = headers.get('accept-encoding') ?? '';
-  const negotiator: unknown = new Negotiator({ headers: { 'accept-encoding': accepted } });
-  const codings = (negotiator as PreferringNegotiator).encodings(CODINGS, { preferred: CODINGS });
-  const neighbours: Neighbour[] = [];
-  for (const coding of codings) {
-    const extension = EXTENSIONS[coding];
-    if (extension === undefined) break;
-    neighbours.push({ coding, extension });
-  }
-  return neighbours;
+  return acceptedCodings(accepted, CODINGS).map((coding) => ({ coding, extension: EXTENSIONS[coding] }));
 }

@@ -78,3 +78,9 @@ export function statusLine(status: number): string {
   }
   return line;
 }
+
+/** What an answer says that is nothing but its status: "404 Not Found", and `message` behind it. */
+export function statusContent(status: number, message = ''): string {
+  const name = `${status} ${statusName(status)}`;
+  return message === '' ? `${name}\n` : `${name}: ${message}\n`;
+}

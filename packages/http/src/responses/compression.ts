@@ -1,10 +1,9 @@
 /**
  * Compression of responses: which ones, in which coding, and what that changes in their headers. RFC 9110 §8.4 and
- * §12.5.3; types by `compressible`, preferences by `negotiator`. How it is done is content-coder.ts's affair.
+ * §12.5.3; types by `compressible`. How it is done is content-coder.ts's affair.
  */
 import { requireOptions } from '@inseam/engine';
 import compressible from 'compressible';
-import Negotiator from 'negotiator';
 import { httpUsageError } from '../errors.js';
 import { hasContent } from '../protocol/framing.js';
 import { hasToken } from '../protocol/grammar.js';
@@ -12,6 +11,7 @@ import { type HeadersInit, HTTPHeaders } from '../protocol/http-headers.js';
 import { withDefaults } from '../protocol/response-head.js';
 import { defaultType, requireContent } from '../protocol/response-writer.js';
 import type { HTTPRequest } from '../server/http-request.js';
+import { acceptedCodings } from './accepted-codings.js';
 import { CODINGS, type Coding, compressNow } from './content-coder.js';
 import { StreamedResponse } from './streamed-response.js';
 
@@ -31,9 +31,6 @@ const NOW_BYTES = 65_536;
 /** What says something of the bytes as they are, which would be wrong of others. */
 const FIXED = ['content-encoding', 'content-range', 'content-digest', 'repr-digest', 'digest', 'content-md5'];
 const EVENT_STREAM = /^text\/event-stream[ \t]*(?:;|$)/i;
-
-/** What `negotiator` takes, beyond its types. */
-type Encodings = (available: readonly string[], options: { preferred: readonly string[] }) => string[];
 
 export class Compression {
   readonly #minBytes: number;
@@ -82,8 +79,9 @@ export class Compression {
   choose(request: HTTPRequest, status: number, headers: HTTPHeaders): Coding | null {
     if (!isEligible(status, headers)) return null;
     addVary(headers);
-    const coding = negotiate(request.headers.get('accept-encoding'));
-    if (coding === null) return null;
+    // A client that takes nothing we have gets the content as it is.
+    const [coding] = acceptedCodings(request.headers.get('accept-encoding') ?? '', CODINGS);
+    if (coding === undefined) return null;
     headers.delete('content-length');
     headers.set('Content-Encoding', coding);
     // A strong tag promises the same bytes, and these are others: RFC 9110 §8.8.3.3.
@@ -105,15 +103,6 @@ function addVary(headers: HTTPHeaders): void {
   const vary = headers.get('vary') ?? '';
   if (hasToken(vary, '*') || hasToken(vary, 'accept-encoding')) return;
   headers.set('Vary', vary === '' ? 'Accept-Encoding' : `${vary}, Accept-Encoding`);
-}
-
-/** By the client's preferences, then by ours. A client that takes nothing we have gets the content as it is. */
-function negotiate(accepted: string | null): Coding | null {
-  if (accepted === null) return null;
-  const negotiator = new Negotiator({ headers: { 'accept-encoding': accepted } });
-  const encodings = negotiator.encodings.bind(negotiator) as Encodings;
-  const [best] = encodings([...CODINGS, 'identity'], { preferred: CODINGS });
-  return CODINGS.find((coding) => coding === best) ?? null;
 }
 
 function onePiece(content: string | Uint8Array) {

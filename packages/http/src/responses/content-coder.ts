@@ -48,7 +48,7 @@ export function compressNow(coding: Coding, content: string | Uint8Array): Buffe
   return zlib.brotliCompressSync(bytes, { params: { ...BROTLI, [BROTLI_PARAM_SIZE_HINT]: bytes.length } });
 }
 
-/** Small pieces are compressed together: each step is a trip to a thread, some 40 µs, whatever it brings. */
+/** Small pieces are compressed together: each step is a trip to a thread, some 50 µs, whatever it brings. */
 const GATHER = 16_384;
 
 export class ContentCoder {

@@ -31,7 +31,7 @@ import type { HeadersInit } from '../protocol/http-headers.js';
 import type { RequestHead } from '../protocol/request-head.js';
 import { RequestParser } from '../protocol/request-parser.js';
 import { type ResponseSink, ResponseWriter } from '../protocol/response-writer.js';
-import { statusName } from '../protocol/status.js';
+import { statusContent } from '../protocol/status.js';
 import { type ConnectionPhase, ConnectionTimeouts } from './connection-timeouts.js';
 import { HTTPRequest } from './http-request.js';
 import type { HTTPServer, RequestHandler } from './http-server.js';
@@ -494,7 +494,7 @@ export class HTTPConnection extends Stream {
       const writer = new ResponseWriter(request?.method === 'HEAD', 1, false);
       writer.writeAll(
         this.output,
-        errorContent(status, refusal?.message),
+        statusContent(status, refusal?.message),
         status,
         undefined,
         this.dateLine(),
@@ -552,12 +552,23 @@ export class HTTPConnection extends Stream {
       if (answer === null) request.dropCookies();
       response.restart();
       const isOurs = answer instanceof HTTPError && answer.message !== '';
-      const headers = answer instanceof HTTPError ? answer.headers : undefined;
-      request.sendResponse(isOurs ? answer.message : errorContent(status, answer?.message), status, headers);
+      const content = isOurs ? answer.message : statusContent(status, answer?.message);
+      if (answer instanceof HTTPError && answer.headers !== undefined) {
+        this.#answerWithHeaders(request, content, status, answer.headers);
+      } else request.sendResponse(content, status);
       return;
     }
     this.#over(request);
     this.#closeBehind(request);
+  }
+
+  /** Headers that cannot be sent are a mistake of the handler's, as any other that it throws. */
+  #answerWithHeaders(request: HTTPRequest, content: string, status: number, headers: HeadersInit): void {
+    try {
+      request.sendResponse(content, status, headers);
+    } catch (error) {
+      this.#fail(request, error);
+    }
   }
 
   /** A response that ends by closing would look complete if the connection were closed in good order. */
@@ -585,10 +596,4 @@ function isPlainObject(value: unknown): boolean {
 
 function isStatus(error: unknown): error is HTTPError | HTTPProtocolError {
   return error instanceof HTTPError || error instanceof HTTPProtocolError;
-}
-
-function errorContent(status: number, message = ''): string {
-  return message === ''
-    ? `${status} ${statusName(status)}\n`
-    : `${status} ${statusName(status)}: ${message}\n`;
 }

@@ -1,7 +1,8 @@
 /**
  * HTTPRequest: one request, and the response to it. What a handler is called with.
  *
- * Made once for a request; whatever costs something to find out is found out when it is asked for.
+ * Made once for a request; whatever costs something to find out is found out when it is asked for. It is longer than 300
+ * lines because every member stands here with its contract; the work is done elsewhere.
  */
 import { UsageError } from '@inseam/engine/errors';
 import { parseCookie } from 'cookie';

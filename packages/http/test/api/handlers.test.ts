@@ -43,6 +43,26 @@ describe('api: a handler', () => {
     );
   });
 
+  for (const isLate of [false, true]) {
+    for (const headers of [
+      { 'X-A': 'a\r\nX-B: b' },
+      { 'Content-Length': '99' },
+      { 'Transfer-Encoding': 'gzip' },
+    ]) {
+      it(`that ${isLate ? 'rejects with' : 'throws'} an HTTPError with ${Object.keys(headers)} that cannot be sent answers 500`, async () => {
+        const far = wire((request) => {
+          const error = new HTTPError(401, 'who?\n', { headers });
+          if (isLate) return Promise.reject(error);
+          request.cookiesOut.set('a', 'b');
+          throw error;
+        });
+        expect(await far.exchange(get())).to.equal(internalError);
+        expect(far.log.codes[0]).to.match(/^HTTP_HEADER_(?:VALUE|FRAMING)$/);
+        expect(await far.exchange(get('/again')), 'the connection goes on').to.equal(internalError);
+      });
+    }
+  }
+
   const answers: [string, unknown, boolean][] = [
     ['text', 'hello', true],
     ['bytes', Buffer.from('x'), true],

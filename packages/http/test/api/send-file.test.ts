@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { container, UsageError } from '@inseam/engine';
-import { type HTTPError, type HTTPRequest, HTTPServer, MimeTypes, type SendFileOptions } from '@inseam/http';
+import { HTTPError, type HTTPRequest, HTTPServer, MimeTypes, type SendFileOptions } from '@inseam/http';
 import { expect } from 'chai';
 import { fileWire, readAnswer } from '../support/file-wire.js';
 import { get, message } from '../support/message.js';
@@ -704,6 +704,16 @@ describe('api: sendFile, what goes wrong', () => {
       await far.exchange(get('/etc/nothing%zz'));
       expect(far.log.codes).to.deep.equal([]);
     }
+  });
+
+  it('an onError that throws an HTTPError answers with its headers', async () => {
+    const onError = () => {
+      throw new HTTPError(401, 'who?\n', { headers: { 'WWW-Authenticate': 'Basic' } });
+    };
+    const { ask } = fileWire('missing', { onError }, { fileRoot: temporaryFolder().path });
+    expect(await ask()).to.match(
+      /^HTTP\/1\.1 401 [\s\S]*\r\nWWW-Authenticate: Basic\r\n[\s\S]*\r\n\r\nwho\?\n$/,
+    );
   });
 
   it('an onError that fails in the middle of its answer breaks the connection off', async () => {
