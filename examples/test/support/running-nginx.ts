@@ -11,11 +11,12 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   watch,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunningTool } from './running-tool.js';
 
@@ -74,12 +75,25 @@ export class RunningNginx implements AsyncDisposable {
   }
 }
 
+/** A repository in a directory of root's alone can be read by nobody else; this right, to read and no more, is lent then. */
+const READING = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+
 /** A program that runs in `directory`, as `uid`. */
 export function toolIn(directory: string, [command = '', ...args]: string[], uid?: number): RunningTool {
-  const as = uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+  const as: string[] = [];
+  if (uid !== undefined) {
+    as.push('setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups');
+    if (!canBeReached(NGINX_CONF)) as.push(...READING);
+  }
   // Debian has nginx where only root looks.
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
   return new RunningTool('env', ['-C', directory, ...as, command, ...args], { PATH: path });
+}
+
+/** Whether everybody may enter all folders on the way to `path`. */
+function canBeReached(path: string): boolean {
+  const folder = dirname(path);
+  return folder === path || ((statSync(folder).mode & 0o001) !== 0 && canBeReached(folder));
 }
 
 /** Describes what needs nginx. */
