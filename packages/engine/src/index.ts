@@ -35,7 +35,7 @@ export {
 } from './errors.js';
 export { ENGINE_LIMITS } from './limits.js';
 export { Logger } from './logger.js';
-export { requireOptions } from './options.js';
+export { requireCount, requireMilliseconds, requireOptions } from './options.js';
 export { TrustedAddresses } from './proxy/trusted-addresses.js';
 export { Resolver } from './resolver.js';
 export { type ConnectionClass, type ListenOptions, Server, type ServerOptions } from './server.js';

@@ -55,6 +55,10 @@ export interface StreamOwner {
   onWrite?(): unknown;
   onEnd?(): unknown;
   onClose?(reason: InseamError | null): unknown;
+  /** The engine is stopping: end in good order. Without it, what is written is sent and the stream closed. */
+  shutdown?(): void;
+  /** Called with the stream's own sweep over timeouts; `engine.watch(stream, ms)` sees to it that it comes often enough. */
+  checkTimeouts?(now: number): void;
 }
 
 export class Stream extends StreamHandlers implements Flushable, StreamOwner, AsyncIterable<Buffer> {
@@ -452,7 +456,9 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
 
   /** The engine is stopping: what is written is sent, then the stream is closed. */
   override shutdown(): void {
-    this.#life.close(true, false);
+    const owner = this.#owner;
+    if (owner !== this && owner.shutdown !== undefined && !this.closed) owner.shutdown();
+    else this.#life.close(true, false);
   }
 
   /** See StreamHandlers. */
@@ -494,6 +500,7 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
   /** For the engine's sweep; a protocol with timeouts of its own overrides it and `ownTimeoutMs`, and calls it, too. */
   override checkTimeouts(now: number): void {
     this.#life.checkTimeouts(now);
+    if (this.#owner !== this && !this.closed) this.#owner.checkTimeouts?.(now);
   }
 
   // Behind the scenes -----------------------------------------------------------------------------------------

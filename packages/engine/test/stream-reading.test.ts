@@ -180,7 +180,7 @@ describe('Stream, reading', () => {
 
   describe('handOver', () => {
     /** An owner that writes into the stream's log. */
-    const ownerOf = (stream: RecordingStream): Required<StreamOwner> => ({
+    const ownerOf = (stream: RecordingStream): StreamOwner => ({
       onRead: (data) => stream.log.add(`owner read ${data}`),
       onWrite: () => stream.log.add('owner write'),
       onEnd: () => stream.log.add('owner end'),

@@ -1,0 +1,134 @@
+/**
+ * Group: WebSockets that get the same messages. A message is framed, and compressed, once for all of them; a member whose connection
+ * ends leaves by itself. Over a Bus it spans processes.
+ */
+import { randomBytes } from 'node:crypto';
+import { container, isThenable, Logger, requireOptions } from '@inseam/engine';
+import { webSocketUsageError } from '../errors.js';
+import { Message } from '../protocol/message.js';
+import { WebSocket } from '../websocket.js';
+import type { Bus } from './bus.js';
+
+export interface GroupOptions {
+  /** Carries messages to the same group in other processes. */
+  bus?: Bus | undefined;
+  /** The group's name on the bus. */
+  topic?: string | undefined;
+}
+
+export interface GroupWriteOptions {
+  /** A member that does not get it: who said it, as a rule. */
+  except?: WebSocket | undefined;
+}
+
+/** Before a message on the bus: who sent it, and a byte for text or binary. */
+const SENDER_BYTES = 16;
+
+export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
+  readonly #members = new Set<T>();
+  readonly #sender = randomBytes(SENDER_BYTES);
+  readonly #bus: Bus | null;
+  readonly #topic: string;
+  readonly #logger: Logger;
+  #subscription: Promise<() => unknown> | null = null;
+
+  /** Throws UsageError for a bus without a topic, and the other way round. */
+  constructor(options: GroupOptions = {}) {
+    requireOptions(options, ['bus', 'topic']);
+    const { bus, topic } = options;
+    if ((bus === undefined) !== (topic === undefined))
+      throw webSocketUsageError('WEBSOCKET_GROUP', 'bus and topic');
+    this.#bus = bus ?? null;
+    this.#topic = topic ?? '';
+    this.#logger = container.resolve(Logger);
+    if (bus !== undefined) this.#subscribe(bus);
+  }
+
+  /** Resolves when messages of other processes arrive; at once without a bus. Rejects when the bus could not subscribe. */
+  async ready(): Promise<this> {
+    await this.#subscription;
+    return this;
+  }
+
+  /** How many members there are in this process. */
+  get size(): number {
+    return this.#members.size;
+  }
+  has(socket: T): boolean {
+    return this.#members.has(socket);
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.#members.values();
+  }
+
+  /** `socket` gets what is written from now on, until it is closed. One that is closed already is not added. */
+  add(socket: T): this {
+    if (!(socket instanceof WebSocket))
+      throw webSocketUsageError('WEBSOCKET_GROUP', 'add() takes a WebSocket');
+    if (socket.join(this)) this.#members.add(socket);
+    return this;
+  }
+
+  /** Whether it was a member. */
+  delete(socket: T): boolean {
+    socket.leave(this);
+    return this.#members.delete(socket);
+  }
+
+  /** For WebSocket: it is closed. */
+  forget(socket: WebSocket): void {
+    this.#members.delete(socket as T);
+  }
+
+  /**
+   * Sends a message to all members, those of other processes included. A member that reads too slowly is its own affair: see
+   * `slowReader`. Returns how many members of this process it was sent to.
+   */
+  write(data: string | Uint8Array, options: GroupWriteOptions = {}): number {
+    const message = new Message(data);
+    if (this.#bus !== null) this.#publish(this.#bus, message);
+    return this.#deliver(message, options.except);
+  }
+
+  /** Leaves the bus, and lets go of all members; they stay open. */
+  async close(): Promise<void> {
+    for (const member of this.#members) member.leave(this);
+    this.#members.clear();
+    const subscription = this.#subscription;
+    this.#subscription = null;
+    const unsubscribe = await subscription?.catch(() => undefined);
+    await unsubscribe?.();
+  }
+
+  #deliver(message: Message, except?: WebSocket): number {
+    let count = 0;
+    for (const member of this.#members) {
+      if (member !== except && member.writeMessage(message)) count++;
+    }
+    return count;
+  }
+
+  #subscribe(bus: Bus): void {
+    this.#subscription = bus.subscribe(this.#topic, (bytes) => this.#receive(bytes));
+    this.#subscription.catch((error) => this.#logger.error(`could not subscribe to ${this.#topic}`, error));
+  }
+
+  #publish(bus: Bus, message: Message): void {
+    const kind = Buffer.from([message.opcode]);
+    const fail = (error: unknown) =>
+      this.#logger.warn(`a message to ${this.#topic} was not published`, error);
+    try {
+      const result = bus.publish(this.#topic, Buffer.concat([this.#sender, kind, message.payload]));
+      if (isThenable(result)) result.then(undefined, fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Our own messages have been delivered when they were written. */
+  #receive(bytes: Buffer): void {
+    if (bytes.length <= SENDER_BYTES || this.#sender.equals(bytes.subarray(0, SENDER_BYTES))) return;
+    const payload = bytes.subarray(SENDER_BYTES + 1);
+    this.#deliver(new Message(bytes[SENDER_BYTES] === 1 ? payload.toString() : payload));
+  }
+}

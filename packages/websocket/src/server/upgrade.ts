@@ -1,0 +1,149 @@
+/** From a request to a WebSocket: `upgrade` inside any handler, `webSocketHandler` as one. */
+import { isThenable, requireOptions, type TimerHandle } from '@inseam/engine';
+import { HTTPError, HTTPHeaders, type HTTPRequest, type RequestHandler } from '@inseam/http';
+import { webSocketUsageError } from '../errors.js';
+import { OPTION_NAMES, settingsOf, type WebSocketOptions, type WebSocketSettings } from '../options.js';
+import { acceptKey } from '../protocol/accept-key.js';
+import { acceptOffer } from '../protocol/deflate.js';
+import { WebSocket, type WebSocketClass } from '../websocket.js';
+import { checkHandshake, offeredProtocols, UPGRADE_REQUIRED } from './handshake.js';
+import { checkOrigins, type Origins } from './origin.js';
+
+export interface ServerWebSocketOptions extends WebSocketOptions {
+  /**
+   * The origins whose pages may connect: `['https://example.org']`, or '*' for all. Default: pages of the host that the request names. A client
+   * without an origin is no page, and may.
+   */
+  origins?: Origins;
+}
+
+interface ServerSettings extends WebSocketSettings {
+  readonly origins: Origins;
+}
+
+/**
+ * A request handler that makes a WebSocket of every request, and answers 426, 400 or 403 to one that is no handshake for it. `args` go
+ * to `onConnect`. Throws UsageError for a class or option that cannot be.
+ */
+export function webSocketHandler<T extends WebSocket>(
+  Class: WebSocketClass<T>,
+  options: ServerWebSocketOptions = {},
+  ...args: unknown[]
+): RequestHandler {
+  requireClass(Class);
+  const settings = serverSettings(options);
+  return (request) => void take(request, Class, settings, args);
+}
+
+/**
+ * Makes a WebSocket of `request`, in any handler; `args` go to `onConnect`. Resolves to null when that was refused, which has been answered
+ * then, or the client has gone. Throws UsageError for a class or option that cannot be, and when the request has been
+ * answered already.
+ */
+export function upgrade<T extends WebSocket = WebSocket>(
+  request: HTTPRequest,
+  Class: WebSocketClass<T> = WebSocket as unknown as WebSocketClass<T>,
+  options: ServerWebSocketOptions = {},
+  ...args: unknown[]
+): Promise<T | null> {
+  requireClass(Class);
+  const settings = serverSettings(options);
+  const isOver = request.finished || !request.response.isUntouched;
+  if (isOver && !request.connection.closed) throw webSocketUsageError('WEBSOCKET_REQUEST');
+  return take(request, Class, settings, args);
+}
+
+function requireClass(Class: unknown): void {
+  const isOne = Class === WebSocket || (typeof Class === 'function' && Class.prototype instanceof WebSocket);
+  if (!isOne) throw webSocketUsageError('WEBSOCKET_CLASS');
+}
+
+function serverSettings(options: ServerWebSocketOptions): ServerSettings {
+  requireOptions(options, [...OPTION_NAMES, 'origins']);
+  return { ...settingsOf(options), origins: checkOrigins(options.origins) };
+}
+
+/** Never rejects: what goes wrong is answered, and reported where it is the handler's. */
+async function take<T extends WebSocket>(
+  request: HTTPRequest,
+  Class: WebSocketClass<T>,
+  settings: ServerSettings,
+  args: unknown[],
+): Promise<T | null> {
+  const { connection } = request;
+  try {
+    const refusal = checkHandshake(request, settings.origins);
+    if (refusal !== null) {
+      const headers = refusal.status === 426 ? { ...UPGRADE_REQUIRED, Connection: 'Upgrade' } : undefined;
+      request.sendResponse(refusal.text, refusal.status, headers);
+      return null;
+    }
+    const socket = new Class();
+    const headers = new HTTPHeaders();
+    const verdict = socket.onHandshake(request, headers);
+    const mayOpen = isThenable(verdict) ? await inTime(verdict, request, settings) : verdict;
+    if (connection.closed || !request.response.isUntouched) return null;
+    if (mayOpen === false) {
+      request.sendResponse('This WebSocket was refused.', 403, headers);
+      return null;
+    }
+    open(request, socket, settings, headers, args);
+    return socket;
+  } catch (error) {
+    connection.failResponse(request, error);
+    return null;
+  }
+}
+
+/** What `verdict` resolves to; 503 when that takes too long, or rejects. */
+async function inTime(
+  verdict: PromiseLike<unknown>,
+  request: HTTPRequest,
+  { limits }: ServerSettings,
+): Promise<unknown> {
+  if (!Number.isFinite(limits.handshakeTimeoutMs)) return await verdict;
+  let timer: TimerHandle | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(new HTTPError(503, 'The WebSocket handshake took too long.'));
+    timer = request.connection.engine.defer(limits.handshakeTimeoutMs, giveUp);
+  });
+  try {
+    return await Promise.race([verdict, tooLate]);
+  } finally {
+    timer?.cancel();
+  }
+}
+
+/** RFC 6455 §4.2.2. */
+function open(
+  request: HTTPRequest,
+  socket: WebSocket,
+  settings: ServerSettings,
+  headers: HTTPHeaders,
+  args: unknown[],
+): void {
+  const protocol = chooseProtocol(request, settings.protocols, headers);
+  const offers = request.headers.get('sec-websocket-extensions');
+  const { deflate, limits } = settings;
+  const agreement =
+    offers === null || deflate === null ? null : acceptOffer(offers, deflate, limits.maxMessageBytes);
+  headers.set('Sec-WebSocket-Accept', acceptKey(request.headers.get('sec-websocket-key') ?? ''));
+  headers.delete('Sec-WebSocket-Extensions');
+  if (agreement !== null) headers.set('Sec-WebSocket-Extensions', agreement.text);
+  const { connection: stream } = request;
+  const extensions = agreement?.text ?? '';
+  const session = socket.open({ stream, settings, isServer: true, agreement, protocol, extensions, request });
+  stream.readDelimiter = null;
+  stream.upgrade('websocket', session, headers);
+  session.begin(args);
+}
+
+/** The first of ours that the client has; or what `onHandshake` has put into the headers, if the client has that. */
+function chooseProtocol(request: HTTPRequest, ours: readonly string[], headers: HTTPHeaders): string {
+  const offered = offeredProtocols(request) ?? [];
+  const chosen = headers.get('sec-websocket-protocol') ?? ours.find((name) => offered.includes(name)) ?? '';
+  if (chosen === '') return '';
+  if (!offered.includes(chosen)) throw webSocketUsageError('WEBSOCKET_PROTOCOL', chosen);
+  headers.set('Sec-WebSocket-Protocol', chosen);
+  return chosen;
+}
