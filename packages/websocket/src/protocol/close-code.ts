@@ -5,6 +5,7 @@ export const NO_CODE = 1005;
 export const NO_CLOSE = 1006;
 export const NORMAL = 1000;
 export const GOING_AWAY = 1001;
+export const INTERNAL_ERROR = 1011;
 
 /** The longest reason in bytes: a control frame has 125, the code takes two. */
 export const LONGEST_REASON = 123;
