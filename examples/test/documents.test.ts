@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENGINE_ERRORS, ENGINE_LIMITS } from '@inseam/engine';
 import { HTTP_ERRORS, HTTP_LIMITS, type HTTPErrorEntry, MAX_REQUEST } from '@inseam/http';
+import { WEBSOCKET_ERRORS, WEBSOCKET_LIMITS, type WebSocketErrorEntry } from '@inseam/websocket';
 import { expect } from 'chai';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -105,9 +106,9 @@ describe('documents', () => {
   });
 
   it('list every limit with its figure', () => {
-    const limits = { ...ENGINE_LIMITS, maxRequest: MAX_REQUEST, ...HTTP_LIMITS };
+    const tables = [ENGINE_LIMITS, { maxRequest: MAX_REQUEST, ...HTTP_LIMITS }, WEBSOCKET_LIMITS];
     const page = read('docs/limits.md');
-    for (const [name, figure] of Object.entries(limits)) {
+    for (const [name, figure] of tables.flatMap((limits) => Object.entries(limits))) {
       expect(page).to.contain(`| \`${name}\` | ${figure.toLocaleString('en')} |`);
     }
   });
@@ -175,8 +176,9 @@ function errorsPage(): string {
     '',
     '- `UsageError`: our caller is wrong: thrown at the call, nothing is on the wire.',
     '- `TransportError`: the stream is gone; `phase` says what it was doing.',
-    '- `ProtocolError`, and its `HTTPProtocolError` with a `status`: the peer is wrong; it is answered if that is',
-    '  possible, then the connection is closed.',
+    '- `ProtocolError`, its `HTTPProtocolError` with a `status` and `WebSocketProtocolError` with a `closeCode`: the peer',
+    '  is wrong; it is answered if that is possible, then the connection is closed. `WebSocketHandshakeError`: a server did',
+    '  not take our handshake.',
     "- `HTTPError`: a handler's way to answer with a status. It has no code.",
     '',
     'This page is made from the tables in `packages/*/src/errors.ts`.',
@@ -189,10 +191,16 @@ function errorsPage(): string {
     '',
     ...rows(HTTP_ERRORS),
     '',
+    '## @inseam/websocket',
+    '',
+    ...rows(WEBSOCKET_ERRORS),
+    '',
   ].join('\n');
 }
 
-function rows(entries: Readonly<Record<string, HTTPErrorEntry>>): string[] {
+type Entry = HTTPErrorEntry | WebSocketErrorEntry;
+
+function rows(entries: Readonly<Record<string, Entry>>): string[] {
   return [
     '| code | class | message | section |',
     '| --- | --- | --- | --- |',
@@ -202,8 +210,10 @@ function rows(entries: Readonly<Record<string, HTTPErrorEntry>>): string[] {
   ];
 }
 
-function kind(code: string, { status, phase }: HTTPErrorEntry): string {
+function kind(code: string, { status, closeCode, phase }: HTTPErrorEntry & WebSocketErrorEntry): string {
   if (status !== undefined) return `HTTPProtocolError, ${status}`;
+  if (closeCode !== undefined) return `WebSocketProtocolError, ${closeCode}`;
+  if (code === 'WEBSOCKET_HANDSHAKE') return 'WebSocketHandshakeError';
   if (phase !== undefined) return `TransportError, ${phase}`;
   return PEERS_FAULT.has(code) ? 'ProtocolError' : 'UsageError';
 }

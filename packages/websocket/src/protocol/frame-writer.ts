@@ -7,7 +7,7 @@ import { Sender } from 'ws';
 import { closePayload } from './close-code.js';
 import type { Agreement } from './deflate.js';
 import { applyMask } from './masking.js';
-import { frame, type Message } from './message.js';
+import { Frame, type Message } from './message.js';
 import { CLOSE } from './opcodes.js';
 
 /** Where frames go: a stream, as a rule. */
@@ -18,10 +18,9 @@ export interface FrameOutput {
 
 /** What is on its way to being a frame. */
 interface Pending {
-  readonly opcode: number;
+  /** Of the payload, before it was compressed. */
   readonly size: number;
-  payload: Buffer;
-  isCompressed: boolean;
+  frame: Frame;
   isReady: boolean;
 }
 
@@ -54,18 +53,12 @@ export class FrameWriter {
   /** A message, compressed where that was agreed on and it is long enough. */
   message(message: Message): boolean {
     const agreement = this.#agreement;
-    const { payload, opcode } = message;
-    if (agreement === null || agreement.compressor === null || payload.length < agreement.threshold) {
-      return this.send(opcode, payload);
-    }
-    const pending = this.#wait(opcode, payload, false);
+    if (!agreement?.compressor || message.payload.length < agreement.threshold) return this.#send(message);
+    const pending = this.#wait(message, false);
     message.compress(agreement.compressor, (compressed) => {
       if (this.#isClosed) return;
       pending.isReady = true;
-      if (compressed !== null) {
-        pending.payload = compressed;
-        pending.isCompressed = true;
-      }
+      if (compressed !== null) pending.frame = compressed;
       this.#release();
     });
     return true;
@@ -73,9 +66,7 @@ export class FrameWriter {
 
   /** A frame as it is. */
   send(opcode: number, payload: Buffer): boolean {
-    if (this.#pending.length === 0) return this.#write(opcode, payload, false);
-    this.#wait(opcode, payload, true);
-    return true;
+    return this.#send(new Frame(opcode, payload, false));
   }
 
   sendClose(code: number, reason: string): void {
@@ -91,10 +82,17 @@ export class FrameWriter {
     if (compressor && !compressor.isShared) compressor.close();
   }
 
-  #wait(opcode: number, payload: Buffer, isReady: boolean): Pending {
-    const pending: Pending = { opcode, size: payload.length, payload, isCompressed: false, isReady };
+  #send(frame: Frame): boolean {
+    if (this.#pending.length === 0) return this.#write(frame);
+    this.#wait(frame, true);
+    return true;
+  }
+
+  #wait(frame: Frame, isReady: boolean): Pending {
+    const size = frame.payload.length;
+    const pending: Pending = { size, frame, isReady };
     this.#pending.push(pending);
-    this.#pendingBytes += payload.length;
+    this.#pendingBytes += size;
     return pending;
   }
 
@@ -102,15 +100,15 @@ export class FrameWriter {
     for (let first = this.#pending[0]; first?.isReady; first = this.#pending[0]) {
       this.#pending.shift();
       this.#pendingBytes -= first.size;
-      this.#write(first.opcode, first.payload, first.isCompressed);
+      this.#write(first.frame);
     }
     if (this.#pending.length === 0) this.onIdle?.();
   }
 
-  #write(opcode: number, payload: Buffer, isCompressed: boolean): boolean {
-    if (this.#isMasking) return this.#output.write(maskedFrame(opcode, payload, isCompressed));
+  #write(frame: Frame): boolean {
+    if (this.#isMasking) return this.#output.write(masked(frame));
     let mayGoOn = true;
-    for (const part of frame(opcode, payload, isCompressed)) mayGoOn = this.#output.write(part);
+    for (const part of frame.unmasked) mayGoOn = this.#output.write(part);
     return mayGoOn;
   }
 }
@@ -120,7 +118,7 @@ const keys = Buffer.alloc(8_192);
 let nextKey = keys.length;
 
 /** RFC 6455 §5.3: every frame of a client has a key of its own that cannot be foreseen. The payload is copied. */
-function maskedFrame(opcode: number, payload: Buffer, isCompressed: boolean): Buffer {
+function masked({ opcode, payload, isCompressed }: Frame): Buffer {
   if (nextKey === keys.length) {
     randomFillSync(keys);
     nextKey = 0;
