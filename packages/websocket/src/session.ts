@@ -70,6 +70,8 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   #closingSince = 0;
   /** Whether it is the user who closed, so that writing is a mistake. */
   #closedByUser = false;
+  /** Whether `onClose` has been called. */
+  #isEndTold = false;
   /** Those who wait for what is being compressed. */
   #waiting: (() => void)[] = [];
   /** Messages that a slow peer did not get. */
@@ -294,8 +296,8 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     if (this.#state === 'ending' || this.#state === 'closed') return;
     this.#code = code;
     this.#reason = reason;
-    // RFC 6455 §5.5.1: answered with the same code. A Close that crosses ours is the answer to it.
-    if (this.#state === 'open') this.#writer.sendClose(code, '');
+    // RFC 6455 §5.5.1: answered with the same. A Close that crosses ours is the answer to it.
+    if (this.#state === 'open') this.#writer.sendClose(code, reason);
     this.#end();
   }
 
@@ -308,6 +310,14 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     if (!this.#writer.isIdle) return;
     if (this.#isServer || this.#error !== null) this.stream.close();
     else this.stream.resume();
+    if (this.#code !== NO_CLOSE) this.#tellEnd();
+  }
+
+  /** With both Closes: a browser whose page has gone keeps the connection for seconds. Else with the end of the connection. */
+  #tellEnd(): void {
+    if (this.#isEndTold) return;
+    this.#isEndTold = true;
+    this.#notify('onClose', () => this.#sink.onClose(this.#code, this.#reason, this.#error));
   }
 
   onBroken(error: WebSocketProtocolError): void {
@@ -346,7 +356,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     this.#onWriterIdle();
     this.#inbox.discard();
     this.#inbox.endLoop(this.#error);
-    this.#notify('onClose', () => this.#sink.onClose(this.#code, this.#reason, this.#error));
+    this.#tellEnd();
   }
 
   /** For the engine's sweep. */

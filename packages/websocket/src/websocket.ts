@@ -3,6 +3,7 @@
  * Session.
  */
 import { Engine, type InseamError, type StreamAddress } from '@inseam/engine';
+import { toDelimiter } from '@inseam/engine/pieces';
 import type { HTTPHeaders, HTTPRequest } from '@inseam/http';
 import { type ConnectOptions, connect } from './client/connect.js';
 import { webSocketUsageError } from './errors.js';
@@ -138,8 +139,9 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     return this.#session?.readDelimiter ?? this.#readDelimiter;
   }
   set readDelimiter(delimiter: MessageDelimiter) {
-    if (this.#session === null) this.#readDelimiter = delimiter;
-    else this.#session.readDelimiter = delimiter;
+    if (this.#session !== null) this.#session.readDelimiter = delimiter;
+    else if (delimiter !== ENTIRE_MESSAGE) toDelimiter(delimiter);
+    this.#readDelimiter = delimiter;
   }
 
   // Writing and reading -----------------------------------------------------------------------------------------
@@ -204,13 +206,10 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
 
   /** The handshake is done: the session, which has to get the stream's events from now on. */
   open(opening: Opening): Session {
-    const session = new Session(new WebSocket.#Inner(this), opening);
-    this.#session = session;
-    this.#request = opening.request;
-    this.#protocol = opening.protocol;
-    this.#extensions = opening.extensions;
-    session.readDelimiter = this.#readDelimiter;
-    return session;
+    const inner = new WebSocket.#Inner(this, opening);
+    inner.session = new Session(inner, opening);
+    inner.session.readDelimiter = this.#readDelimiter;
+    return inner.session;
   }
 
   // For groups --------------------------------------------------------------------------------------------------
@@ -220,9 +219,10 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     return this.#session?.writeShared(message) ?? false;
   }
 
-  /** For groups: `group` is told when this is closed. False where that is so already. */
+  /** For groups: `group` is told when this is closed. False where that is so already; throws UsageError before `onConnect`. */
   join(group: Membership): boolean {
     if (this.#hasClosed) return false;
+    this.#opened();
     this.#groups ??= new Set();
     this.#groups.add(group);
     return true;
@@ -240,15 +240,24 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
 
   static readonly #Inner = class {
     readonly #socket: WebSocket;
+    readonly #opening: Opening;
+    session: Session | null = null;
 
-    constructor(socket: WebSocket) {
+    constructor(socket: WebSocket, opening: Opening) {
       this.#socket = socket;
+      this.#opening = opening;
     }
     get name(): string {
       return this.#socket.constructor.name;
     }
+    /** Not before: a 101 that could not be sent leaves the connection to HTTP. */
     onConnect(args: unknown[]): unknown {
-      return this.#socket.onConnect(...args);
+      const socket = this.#socket;
+      socket.#session = this.session;
+      socket.#request = this.#opening.request;
+      socket.#protocol = this.#opening.protocol;
+      socket.#extensions = this.#opening.extensions;
+      return socket.onConnect(...args);
     }
     onRead(piece: unknown): unknown {
       return this.#socket.onRead(piece);

@@ -4,11 +4,14 @@
  */
 import { constants } from 'node:zlib';
 import { extension, PerMessageDeflate, type PerMessageDeflateOptions } from 'ws';
+import { limitForWs } from './ws-limit.js';
 
 const NAME = 'permessage-deflate';
 const LARGEST_WINDOW = 15;
 /** zlib compresses with no window of 256 bytes: it takes 512 in its place, which the peer could not follow. */
 const SMALLEST_WINDOW = 9;
+/** §7.1.2: a decimal without leading zeros. `ws` takes whatever JavaScript reads as such a number. */
+const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 
 export interface DeflateOptions {
   /** Messages of fewer bytes are sent as they are. Default 1,024. */
@@ -102,12 +105,13 @@ function sharedCompressor(bits: number, { level, memLevel }: DeflateSettings): C
  */
 export function acceptOffer(header: string, settings: DeflateSettings, maxPayload: number): Agreement | null {
   for (const offer of offersIn(header)) {
-    const bits = Number(offer['server_max_window_bits']?.[0] ?? LARGEST_WINDOW);
+    if (!hasSoundWindows(offer)) continue;
+    const bits = Number(offer.server_max_window_bits?.[0] ?? LARGEST_WINDOW);
     if (bits < SMALLEST_WINDOW) continue;
     const inflate = new PerMessageDeflate({
       ...optionsOf(settings),
       isServer: true,
-      maxPayload,
+      maxPayload: limitForWs(maxPayload),
     });
     try {
       inflate.accept([offer]);
@@ -136,11 +140,12 @@ export function readAnswer(header: string, settings: DeflateSettings, maxPayload
   const configurations = answers[NAME];
   const [answer] = configurations ?? [];
   if (answer === undefined || configurations?.length !== 1 || Object.keys(answers).length !== 1) return null;
+  if (!hasSoundWindows(answer)) return null;
   // A server that takes an offer with this parameter says so: §7.1.1.1.
-  if (!settings.contextTakeover && answer['server_no_context_takeover'] === undefined) return null;
+  if (!settings.contextTakeover && answer.server_no_context_takeover === undefined) return null;
   const inflate = new PerMessageDeflate({
     ...optionsOf(settings),
-    maxPayload,
+    maxPayload: limitForWs(maxPayload),
   });
   try {
     inflate.accept([answer]);
@@ -148,6 +153,12 @@ export function readAnswer(header: string, settings: DeflateSettings, maxPayload
     return null;
   }
   return agreement(inflate, settings, 'client');
+}
+
+/** Whether each size of a window that is there is one. What stands there without a value is judged by `ws`. */
+function hasSoundWindows(parameters: Offer): boolean {
+  const { server_max_window_bits: server = [], client_max_window_bits: client = [] } = parameters;
+  return [...server, ...client].every((bits) => bits === true || WINDOW_BITS.test(bits));
 }
 
 function offersIn(header: string): Offer[] {

@@ -6,6 +6,7 @@ import { type PerMessageDeflate, Receiver } from 'ws';
 import { type WebSocketErrorCode, type WebSocketProtocolError, webSocketError } from '../errors.js';
 import type { WebSocketLimits } from '../limits.js';
 import { FrameScanner } from './frame-scanner.js';
+import { limitForWs } from './ws-limit.js';
 
 /** Whom it tells. After `onClosing` and `onBroken` it says nothing more. */
 export interface FrameSink {
@@ -20,6 +21,13 @@ export interface FrameSink {
   onReady(): void;
 }
 
+/** `ws` keeps every chunk of a frame apart until the frame is whole. Pieces up to `SMALL` are gathered: many would cost far more than their bytes. */
+const SMALL = 1_024;
+const GATHERED = 16_384;
+
+/** Half of Node's pool: a copy is part of that. */
+const KEPT_AS_COPY = 4_095;
+
 export class FrameReader {
   readonly #receiver: Receiver;
   readonly #scanner = new FrameScanner();
@@ -31,6 +39,9 @@ export class FrameReader {
   #at = 0;
   #isHeld = false;
   #isOver = false;
+  /** Small pieces from the middle of a payload, for `ws`. */
+  #gathered: Buffer | null = null;
+  #gatheredLength = 0;
 
   constructor(
     sink: FrameSink,
@@ -42,16 +53,20 @@ export class FrameReader {
     this.#deflate = deflate;
     this.#receiver = new Receiver({
       isServer,
-      maxPayload: limits.maxMessageBytes,
-      maxFragments: limits.maxFragments,
+      maxPayload: limitForWs(limits.maxMessageBytes),
+      maxFragments: limitForWs(limits.maxFragments),
       extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
     });
     this.#receiver
-      .on('message', (data, isBinary) => sink.onMessage(data, isBinary))
-      .on('ping', (data) => sink.onPing(data))
-      .on('pong', (data) => sink.onPong(data))
+      .on(
+        'message',
+        (data, isBinary) => this.#isOver || sink.onMessage(isBinary ? kept(data) : data, isBinary),
+      )
+      .on('ping', (data) => this.#isOver || sink.onPing(data))
+      .on('pong', (data) => this.#isOver || sink.onPong(data))
       .on('conclude', (code, reason) => {
-        this.#isOver = true;
+        if (this.#isOver) return;
+        this.#stop();
         sink.onClosing(code, reason.toString());
       })
       .on('error', (error) => this.#break(toProtocolError(error)));
@@ -78,8 +93,7 @@ export class FrameReader {
 
   /** Nothing more is wanted. What is being inflated ends by itself. */
   close(): void {
-    this.#isOver = true;
-    this.#chunk = null;
+    this.#stop();
     if (this.#receiver.writableLength === 0) this.#deflate?.cleanup();
   }
 
@@ -87,15 +101,37 @@ export class FrameReader {
     while (this.#chunk !== null && !this.#isHeld && !this.#isOver && this.#receiver.writableLength === 0) {
       const chunk = this.#chunk;
       const from = this.#at;
+      const isMiddle = this.#scanner.left > chunk.length - from;
       const to = this.#scanner.scan(chunk, from, this.#deflate !== null);
       this.#at = to;
       if (to === chunk.length) this.#chunk = null;
-      if (to > from) this.#read(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
-      if (this.#scanner.error !== null) this.#break(this.#scanner.error);
+      const part = from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to);
+      if (isMiddle && part.length <= SMALL) this.#gather(part);
+      else if (part.length > 0) this.#read(part);
+      // `ws` tells of it in a later tick; by then more would have been read.
+      const { errored } = this.#receiver;
+      if (errored !== null) this.#break(toProtocolError(errored));
+      else if (this.#scanner.error !== null) this.#break(this.#scanner.error);
     }
   }
 
+  #gather(part: Buffer): void {
+    if (this.#gatheredLength + part.length > GATHERED) this.#handOnGathered();
+    this.#gathered ??= Buffer.allocUnsafe(GATHERED);
+    part.copy(this.#gathered, this.#gatheredLength);
+    this.#gatheredLength += part.length;
+  }
+
+  #handOnGathered(): void {
+    const gathered = this.#gathered;
+    if (gathered === null) return;
+    this.#gathered = null;
+    this.#receiver.write(gathered.subarray(0, this.#gatheredLength));
+    this.#gatheredLength = 0;
+  }
+
   #read(frames: Buffer): void {
+    this.#handOnGathered();
     if (this.#deflate === null) this.#receiver.write(frames);
     else this.#receiver.write(frames, this.#onRead);
   }
@@ -109,10 +145,20 @@ export class FrameReader {
 
   #break(error: WebSocketProtocolError): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    this.#chunk = null;
+    this.#stop();
     this.#sink.onBroken(error);
   }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#chunk = this.#gathered = null;
+  }
+}
+
+/** Bytes for the sink to keep: a few must not keep the chunk alive that they came in. */
+function kept(data: Buffer): Buffer {
+  const isPart = data.length <= KEPT_AS_COPY && data.buffer.byteLength > Buffer.poolSize;
+  return isPart ? Buffer.from(data) : data;
 }
 
 /** What `ws` calls our codes. */

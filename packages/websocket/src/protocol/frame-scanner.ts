@@ -31,26 +31,27 @@ export class FrameScanner {
   /** Whether the message that is being read is text that can be checked. */
   #isText = false;
   #utf8: Utf8Check | null = null;
-  /** What is wrong, if anything: `scan` stopped before the frame that has it. */
+  /** What is wrong, if anything: `scan` stopped before it. */
   error: WebSocketProtocolError | null = null;
+
+  /** Bytes of the payload that is being read which are to come; 0 outside of one. */
+  get left(): number {
+    return this.#place === 'payload' ? this.#left : 0;
+  }
 
   /**
    * Goes over `chunk`, which is changed, from `from` on; to its end, or to the end of the first frame. Returns how far `ws`
-   * may read: with an `error`, not beyond the frame before.
+   * may read: with an `error`, to what is wrong, so that it judges first what it would have refused before.
    */
   scan(chunk: Buffer, from: number, isFrameWanted: boolean): number {
     let at = from;
-    /** Where the latest frame begins; what comes before is sound. */
-    let begin = from;
     while (at < chunk.length) {
       if (this.#place === 'payload') {
         const end = Math.min(chunk.length, at + this.#left);
-        if (!this.#payload(chunk, at, end)) return begin;
+        if (!this.#payload(chunk, at, end)) return at;
         at = end;
-      } else {
-        if (this.#place === 'first') begin = at;
-        if (!this.#header(chunk, at++)) return begin;
-      }
+      } else if (this.#header(chunk, at)) at++;
+      else return at;
       if (this.#place === 'payload' && this.#left === 0) {
         this.#place = 'first';
         if (isFrameWanted) return at;
