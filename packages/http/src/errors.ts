@@ -12,6 +12,7 @@ export interface HTTPErrorEntry extends ErrorEntry {
 
 export const HTTP_ERRORS = Object.freeze({
   HTTP_REQUEST_LINE: { status: 400, message: 'the request line is malformed', section: 'RFC 9112 §3' },
+  HTTP_STATUS_LINE: { status: 400, message: 'the status line is malformed', section: 'RFC 9112 §4' },
   HTTP_METHOD: { status: 400, message: 'the method is not a token', section: 'RFC 9110 §9.1' },
   HTTP_TARGET: { status: 400, message: 'the request target is malformed', section: 'RFC 9112 §3.2' },
   HTTP_BARE_LF: { status: 400, message: 'a line ends without a carriage return', section: 'RFC 9112 §2.2' },

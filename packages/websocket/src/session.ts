@@ -351,8 +351,9 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     // Behind the peer's Close it does not matter how the connection went.
     if (this.#code === NO_CLOSE) this.#error ??= reason;
     this.#state = 'closed';
-    this.#reader.close();
+    // First, for what closing the reader breaks off is handed to the writer.
     this.#writer.close();
+    this.#reader.close();
     this.#onWriterIdle();
     this.#inbox.discard();
     this.#inbox.endLoop(this.#error);

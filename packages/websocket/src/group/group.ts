@@ -3,9 +3,16 @@
  * ends leaves by itself. Over a Bus it spans processes.
  */
 import { randomBytes } from 'node:crypto';
-import { container, isThenable, Logger, requireOptions } from '@inseam/engine';
+import {
+  type DependencyContainer,
+  container as defaultContainer,
+  isThenable,
+  Logger,
+  requireOptions,
+} from '@inseam/engine';
 import { webSocketUsageError } from '../errors.js';
 import { Message } from '../protocol/message.js';
+import { BINARY, TEXT } from '../protocol/opcodes.js';
 import { WebSocket } from '../websocket.js';
 import type { Bus } from './bus.js';
 
@@ -14,6 +21,8 @@ export interface GroupOptions {
   bus?: Bus | undefined;
   /** The group's name on the bus. */
   topic?: string | undefined;
+  /** Where the logger comes from that is told of a bus that fails. Default: the project's container. */
+  container?: DependencyContainer | undefined;
 }
 
 export interface GroupWriteOptions {
@@ -21,23 +30,25 @@ export interface GroupWriteOptions {
   except?: WebSocket | undefined;
 }
 
-/** Before a message on the bus: who sent it, and a byte for text or binary. */
+/** Before a message on the bus: who sent it, and a byte for text or binary, which is its opcode. */
 const SENDER_BYTES = 16;
 
 export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
   readonly #members = new Set<T>();
   readonly #sender = randomBytes(SENDER_BYTES);
-  readonly #bus: Bus | null;
+  /** Null without one, and after `close`. */
+  #bus: Bus | null;
   readonly #topic: string;
   readonly #logger: Logger;
   #subscription: Promise<() => unknown> | null = null;
 
   /** Throws UsageError for a bus without a topic, and the other way round. */
   constructor(options: GroupOptions = {}) {
-    requireOptions(options, ['bus', 'topic']);
-    const { bus, topic } = options;
-    if ((bus === undefined) !== (topic === undefined))
+    requireOptions(options, ['bus', 'topic', 'container']);
+    const { bus, topic, container = defaultContainer } = options;
+    if (bus === undefined ? topic !== undefined : !(isBus(bus) && typeof topic === 'string')) {
       throw webSocketUsageError('WEBSOCKET_GROUP', 'bus and topic');
+    }
     this.#bus = bus ?? null;
     this.#topic = topic ?? '';
     this.#logger = container.resolve(Logger);
@@ -90,10 +101,11 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
     return this.#deliver(message, options.except);
   }
 
-  /** Leaves the bus, and lets go of all members; they stay open. */
+  /** Lets go of all members, which stay open, and leaves the bus; rejects where the bus cannot do that. Idempotent. */
   async close(): Promise<void> {
     for (const member of this.#members) member.leave(this);
     this.#members.clear();
+    this.#bus = null;
     const subscription = this.#subscription;
     this.#subscription = null;
     const unsubscribe = await subscription?.catch(() => undefined);
@@ -109,7 +121,8 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
   }
 
   #subscribe(bus: Bus): void {
-    this.#subscription = bus.subscribe(this.#topic, (bytes) => this.#receive(bytes));
+    const subscribe = async () => bus.subscribe(this.#topic, (bytes) => this.#receive(bytes));
+    this.#subscription = subscribe();
     this.#subscription.catch((error) => this.#logger.error(`could not subscribe to ${this.#topic}`, error));
   }
 
@@ -125,10 +138,16 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
     }
   }
 
-  /** Our own messages have been delivered when they were written. */
+  /** Our own messages were delivered when they were written; what is no group's is passed over. */
   #receive(bytes: Buffer): void {
-    if (bytes.length <= SENDER_BYTES || this.#sender.equals(bytes.subarray(0, SENDER_BYTES))) return;
+    const opcode = bytes[SENDER_BYTES];
+    if (opcode !== TEXT && opcode !== BINARY) return;
+    if (this.#sender.equals(bytes.subarray(0, SENDER_BYTES))) return;
     const payload = bytes.subarray(SENDER_BYTES + 1);
-    this.#deliver(new Message(bytes[SENDER_BYTES] === 1 ? payload.toString() : payload));
+    this.#deliver(new Message(opcode === TEXT ? payload.toString() : payload));
   }
+}
+
+function isBus(bus: Partial<Bus> | null): boolean {
+  return typeof bus?.publish === 'function' && typeof bus.subscribe === 'function';
 }

@@ -54,6 +54,8 @@ export class Compressor {
   readonly isShared: boolean;
   #waiting: { data: Buffer; done: Done }[] = [];
   #isAtWork = false;
+  /** Its `ws` half was closed at work: another call would be taken for the one that was broken off. */
+  #isBroken = false;
 
   constructor(deflate: PerMessageDeflate, isShared: boolean) {
     this.#deflate = deflate;
@@ -72,11 +74,14 @@ export class Compressor {
   }
 
   #next(): void {
-    const job = this.#waiting.shift();
+    let job = this.#waiting.shift();
+    for (; job !== undefined && this.#isBroken; job = this.#waiting.shift()) job.done(null);
     this.#isAtWork = job !== undefined;
     if (job === undefined) return;
-    this.#deflate.compress(job.data, true, (error, compressed) => {
-      job.done(error ? null : (compressed ?? null));
+    const { data, done } = job;
+    this.#deflate.compress(data, true, (error, compressed) => {
+      this.#isBroken = error !== null;
+      done(error ? null : (compressed ?? null));
       this.#next();
     });
   }

@@ -21,7 +21,7 @@ export interface FrameSink {
   onReady(): void;
 }
 
-/** `ws` keeps every chunk of a frame apart until the frame is whole. Pieces up to `SMALL` are gathered: many would cost far more than their bytes. */
+/** `ws` keeps the chunks of a frame apart until it is whole; pieces up to here are gathered, for each costs more than its bytes. */
 const SMALL = 1_024;
 const GATHERED = 16_384;
 
@@ -30,7 +30,7 @@ const KEPT_AS_COPY = 4_095;
 
 export class FrameReader {
   readonly #receiver: Receiver;
-  readonly #scanner = new FrameScanner();
+  readonly #scanner: FrameScanner;
   readonly #sink: FrameSink;
   /** With compression: inflating takes time, and a few bytes can become many, so frames go on one by one. */
   readonly #deflate: PerMessageDeflate | null;
@@ -51,9 +51,14 @@ export class FrameReader {
   ) {
     this.#sink = sink;
     this.#deflate = deflate;
+    const { maxMessageBytes } = limits;
+    // A compressed message may be longer as a frame than it is itself: what it is shows when it is inflated.
+    const isDeflated = deflate !== null;
+    const maxPayload = isDeflated ? Math.ceil(maxMessageBytes * 1.0625) + 64 : maxMessageBytes;
+    this.#scanner = new FrameScanner(isDeflated ? maxMessageBytes : Number.POSITIVE_INFINITY);
     this.#receiver = new Receiver({
       isServer,
-      maxPayload: limitForWs(limits.maxMessageBytes),
+      maxPayload: limitForWs(maxPayload),
       maxFragments: limitForWs(limits.maxFragments),
       extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
     });
@@ -91,10 +96,10 @@ export class FrameReader {
     this.#readOn();
   }
 
-  /** Nothing more is wanted. What is being inflated ends by itself. */
+  /** Nothing more is wanted. */
   close(): void {
     this.#stop();
-    if (this.#receiver.writableLength === 0) this.#deflate?.cleanup();
+    this.#cleanup();
   }
 
   #readOn(): void {
@@ -137,11 +142,16 @@ export class FrameReader {
   }
 
   readonly #onRead = (error?: Error | null): void => {
-    if (this.#isOver) this.#deflate?.cleanup();
+    if (this.#isOver) this.#cleanup();
     if (error || this.#isOver) return;
     this.#readOn();
     if (this.#chunk === null && this.#receiver.writableLength === 0) this.#sink.onReady();
   };
+
+  /** What is being inflated ends by itself: `ws` would not survive the loss of its stream meanwhile. */
+  #cleanup(): void {
+    if (this.#receiver.writableLength === 0) this.#deflate?.cleanup();
+  }
 
   #break(error: WebSocketProtocolError): void {
     if (this.#isOver) return;

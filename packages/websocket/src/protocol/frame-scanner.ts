@@ -31,8 +31,16 @@ export class FrameScanner {
   /** Whether the message that is being read is text that can be checked. */
   #isText = false;
   #utf8: Utf8Check | null = null;
+  /** The longest message that is not compressed, and what the one that is being read has so far. */
+  readonly #most: number;
+  #total = 0;
+  #isCompressed = false;
   /** What is wrong, if anything: `scan` stopped before it. */
   error: WebSocketProtocolError | null = null;
+
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
 
   /** Bytes of the payload that is being read which are to come; 0 outside of one. */
   get left(): number {
@@ -94,10 +102,21 @@ export class FrameScanner {
       this.#isText = (this.#first & COMPRESSED) === 0;
       this.#utf8?.reset();
     } else if (opcode < 8 && opcode !== CONTINUATION) this.#isText = false;
+    if (opcode < 8 && this.#isTooLong(opcode))
+      return this.#refuse(webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE'));
     if (!this.#isMasked) return this.#go('payload');
     this.#toCome = 4;
     this.#key = 0;
     return this.#go('mask');
+  }
+
+  #isTooLong(opcode: number): boolean {
+    if (opcode !== CONTINUATION) {
+      this.#isCompressed = (this.#first & COMPRESSED) !== 0;
+      this.#total = 0;
+    }
+    this.#total += this.#length;
+    return !this.#isCompressed && this.#total > this.#most;
   }
 
   #payload(chunk: Buffer, from: number, to: number): boolean {

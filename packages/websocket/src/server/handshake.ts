@@ -1,6 +1,6 @@
 /** What a server asks of a handshake, and what it answers: RFC 6455 §4.2. No socket. */
 import type { HTTPRequest } from '@inseam/http';
-import { hasToken, TOKEN_TEXT } from '@inseam/http/grammar';
+import { hasToken, TOKEN_TEXT, trimWhitespace } from '@inseam/http/grammar';
 import { isKey } from '../protocol/accept-key.js';
 import { mayConnect, type Origins } from './origin.js';
 
@@ -44,7 +44,7 @@ export function checkHandshake(request: HTTPRequest, origins: Origins): Refusal 
 export function offeredProtocols(request: HTTPRequest): string[] | null {
   const list = request.headers.get('sec-websocket-protocol');
   if (list === null) return [];
-  const names = list.split(',').map((name) => name.trim());
+  const names = list.split(',').map(trimWhitespace);
   const isSound = names.every((name) => TOKEN_TEXT.test(name)) && new Set(names).size === names.length;
   return isSound ? names : null;
 }

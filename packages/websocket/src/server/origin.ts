@@ -28,9 +28,13 @@ export function checkOrigins(origins: Origins): Origins {
 export function mayConnect(origin: string | null, host: string, origins: Origins): boolean {
   if (origin === null || origins === '*') return true;
   if (origins !== undefined) return origins.includes(origin.toLowerCase());
-  if (!URL.canParse(origin)) return false;
-  const page = new URL(origin);
-  return page.host !== '' && page.host === host.toLowerCase().replace(/:(?:80|443)$/, '');
+  const page = hostIn(origin);
+  return page !== '' && page === hostIn(`http://${host}`);
+}
+
+/** Host and port, one of the two default ports left out; '' where there is none. */
+function hostIn(url: string): string {
+  return URL.canParse(url) ? new URL(url).host.replace(/:(?:80|443)$/, '') : '';
 }
 
 function trimmed(origin: unknown): string {

@@ -32,7 +32,7 @@ export function webSocketHandler<T extends WebSocket>(
 ): RequestHandler {
   requireClass(Class);
   const settings = serverSettings(options);
-  return (request) => void take(request, Class, settings, args);
+  return (request) => begin(request, Class, settings, args);
 }
 
 /**
@@ -47,10 +47,7 @@ export function upgrade<T extends WebSocket = WebSocket>(
   ...args: unknown[]
 ): Promise<T | null> {
   requireClass(Class);
-  const settings = serverSettings(options);
-  const isOver = request.finished || !request.response.isUntouched;
-  if (isOver && !request.connection.closed) throw webSocketUsageError('WEBSOCKET_REQUEST');
-  return take(request, Class, settings, args);
+  return begin(request, Class, serverSettings(options), args);
 }
 
 function requireClass(Class: unknown): void {
@@ -61,6 +58,21 @@ function requireClass(Class: unknown): void {
 function serverSettings(options: ServerWebSocketOptions): ServerSettings {
   requireOptions(options, [...OPTION_NAMES, 'origins']);
   return { ...settingsOf(options), origins: checkOrigins(options.origins) };
+}
+
+/** Those whose handshake has begun: it may take its time, and leaves no trace on them meanwhile. */
+const taken = new WeakSet<HTTPRequest>();
+
+function begin<T extends WebSocket>(
+  request: HTTPRequest,
+  Class: WebSocketClass<T>,
+  settings: ServerSettings,
+  args: unknown[],
+): Promise<T | null> {
+  if (request.connection.closed) return Promise.resolve(null);
+  if (taken.has(request) || !request.response.isUntouched) throw webSocketUsageError('WEBSOCKET_REQUEST');
+  taken.add(request);
+  return take(request, Class, settings, args);
 }
 
 /** Never rejects: what goes wrong is answered, and reported where it is the handler's. */
@@ -82,6 +94,8 @@ async function take<T extends WebSocket>(
     const headers = new HTTPHeaders();
     const verdict = socket.onHandshake(request, headers);
     const mayOpen = isThenable(verdict) ? await inTime(verdict, request, settings) : verdict;
+    // Who has shut its side could not say Close.
+    if (mayOpen === LEFT) connection.close();
     if (connection.closed || !request.response.isUntouched) return null;
     if (mayOpen === false) {
       request.sendResponse('This WebSocket was refused.', 403, headers);
@@ -95,22 +109,28 @@ async function take<T extends WebSocket>(
   }
 }
 
-/** What `verdict` resolves to; 503 when that takes too long, or rejects. */
+/** Stands for the verdict when the client has not waited for it. */
+const LEFT = Symbol('left');
+
+/** What `verdict` resolves to, or LEFT; rejects with 503 when that takes too long. */
 async function inTime(
   verdict: PromiseLike<unknown>,
   request: HTTPRequest,
   { limits }: ServerSettings,
 ): Promise<unknown> {
-  if (!Number.isFinite(limits.handshakeTimeoutMs)) return await verdict;
-  let timer: TimerHandle | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
+  const { engine } = request.connection;
+  let timer: TimerHandle | null = null;
+  const given = new Promise<unknown>((resolve, reject) => {
+    if (request.hasLeft) resolve(LEFT);
+    else request.signal.addEventListener('abort', () => resolve(LEFT), { once: true });
+    if (limits.handshakeTimeoutMs === Number.POSITIVE_INFINITY) return;
     const giveUp = () => reject(new HTTPError(503, 'The WebSocket handshake took too long.'));
-    timer = request.connection.engine.defer(limits.handshakeTimeoutMs, giveUp);
+    timer = engine.defer(limits.handshakeTimeoutMs, giveUp);
   });
   try {
-    return await Promise.race([verdict, tooLate]);
+    return await Promise.race([verdict, given]);
   } finally {
-    timer?.cancel();
+    (timer as TimerHandle | null)?.cancel();
   }
 }
 
@@ -142,6 +162,7 @@ function open(
 function chooseProtocol(request: HTTPRequest, ours: readonly string[], headers: HTTPHeaders): string {
   const offered = offeredProtocols(request) ?? [];
   const chosen = headers.get('sec-websocket-protocol') ?? ours.find((name) => offered.includes(name)) ?? '';
+  headers.delete('Sec-WebSocket-Protocol');
   if (chosen === '') return '';
   if (!offered.includes(chosen)) throw webSocketUsageError('WEBSOCKET_PROTOCOL', chosen);
   headers.set('Sec-WebSocket-Protocol', chosen);

@@ -1,0 +1,93 @@
+import zlib from 'node:zlib';
+import { expect } from 'chai';
+import { compress, packed, zeros } from '../support/deflate.js';
+import { continuation, text } from '../support/frames.js';
+import { socketWire } from '../support/wire.js';
+import { DEFLATE } from '../support/wire-cases.js';
+
+const MIB = 1 << 20;
+const REFUSED = 'close 1009 a message is longer than maxMessageBytes';
+
+const { createInflateRaw } = zlib;
+
+function setCreateInflateRaw(value: typeof createInflateRaw): void {
+  Object.defineProperty(zlib, 'createInflateRaw', { value, configurable: true, enumerable: true });
+}
+
+/** Counts what is inflated from now on, until the end of the test. */
+function inflated(): { bytes: number } {
+  const count = { bytes: 0 };
+  setCreateInflateRaw((options) => {
+    const stream = createInflateRaw(options);
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: Buffer | null, ...rest) => {
+      count.bytes += chunk?.length ?? 0;
+      return push(chunk, ...rest);
+    };
+    return stream;
+  });
+  return count;
+}
+
+describe('RFC 7692 §8 Security: a few bytes that become many', () => {
+  afterEach(() => setCreateInflateRaw(createInflateRaw));
+
+  it('1 MiB that would be 1 GiB is inflated no further than maxMessageBytes', async () => {
+    const bomb = zeros(1_024 * MIB);
+    expect(bomb.length).to.be.below(MIB);
+    const far = await socketWire(undefined, DEFLATE);
+    const count = inflated();
+    far.send(packed(bomb));
+    await far.until(() => far.ended);
+    expect(await far.take()).to.deep.equal([REFUSED]);
+    expect(far.calls).to.deep.equal(['connect', 'close 1006 (WEBSOCKET_MESSAGE_TOO_LARGE)']);
+    expect(count.bytes).to.be.within(MIB, MIB + 4 * 16_384);
+  });
+
+  it('nor in fragments that are each short enough', async () => {
+    const far = await socketWire(undefined, DEFLATE);
+    const count = inflated();
+    const part = Buffer.concat([compress(Buffer.alloc(MIB / 2)), Buffer.from([0, 0, 0xff, 0xff])]);
+    far.send(packed(part, { fin: false }));
+    for (let i = 0; i < 20; i++) far.send(continuation(part, { fin: false }));
+    await far.until(() => far.ended);
+    expect(await far.take()).to.deep.equal([REFUSED]);
+    expect(count.bytes).to.be.within(MIB, 2 * MIB);
+  });
+
+  it('nor behind one that is just short enough', async () => {
+    const far = await socketWire(undefined, DEFLATE);
+    far.send(Buffer.concat([packed(compress(Buffer.alloc(MIB))), packed(compress(Buffer.alloc(MIB + 1)))]));
+    await far.until(() => far.ended);
+    expect(await far.take()).to.deep.equal([REFUSED]);
+    expect(far.calls).to.deep.equal([
+      'connect',
+      `text of ${MIB}`,
+      'close 1006 (WEBSOCKET_MESSAGE_TOO_LARGE)',
+    ]);
+  });
+
+  it('while a handler’s promise is pending, messages behind it are not inflated', async () => {
+    const far = await socketWire(undefined, DEFLATE);
+    far.socket.onRead = () => new Promise(() => undefined);
+    const count = inflated();
+    const message = packed(compress(Buffer.alloc(MIB)));
+    for (let i = 0; i < 50; i++) far.send(message);
+    await far.until(() => far.calls.length + count.bytes > MIB);
+    for (let round = 0; round < 50; round++) await far.settle();
+    expect(count.bytes).to.equal(MIB);
+  });
+
+  it('others are served meanwhile, and after it', async () => {
+    const bomb = zeros(256 * MIB);
+    const far = await socketWire(undefined, DEFLATE);
+    const others = await Promise.all(Array.from({ length: 30 }, () => far.anotherSocket()));
+    for (const [i, other] of others.entries()) other.send(packed(i % 2 === 0 ? bomb : compress(`text ${i}`)));
+    await far.until(() => others.every(({ calls }) => calls.length > 1));
+    far.send(Buffer.concat([packed(compress('after')), text('it')]));
+    await far.until(() => far.calls.length === 3);
+    expect(others.map(({ calls }) => calls[1])).to.deep.equal(
+      others.map((_, i) => (i % 2 === 0 ? 'close 1006 (WEBSOCKET_MESSAGE_TOO_LARGE)' : `text text ${i}`)),
+    );
+  });
+});
