@@ -81,6 +81,10 @@ export const WEBSOCKET_ERRORS = Object.freeze({
 
   WEBSOCKET_NO_CLOSE: { message: 'the peer has gone without a Close frame', phase: 'read' },
   WEBSOCKET_SLOW_READER: { message: 'the peer leaves more unread than maxBufferedBytes', phase: 'write' },
+  WEBSOCKET_BUS_CLOSED: {
+    message: 'the bus is closed, or its client has given up connecting',
+    phase: 'connect',
+  },
   WEBSOCKET_CLOSE_TIMEOUT: {
     message: 'the peer has not answered Close for closeTimeoutMs',
     phase: 'timeout',
