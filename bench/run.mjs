@@ -1,5 +1,5 @@
 /** `pnpm bench`: every server does every work in turns; the medians are printed. See README.md. */
-import { fastifyVersion, installPeers } from './lib/install.mjs';
+import { installPeers, peerVersion } from './lib/install.mjs';
 import { CannotRun, chooseCores, describeMachine, requireTools, versionOf } from './lib/machine.mjs';
 import { readOptions, USAGE } from './lib/options.mjs';
 import { Progress } from './lib/progress.mjs';
@@ -24,7 +24,8 @@ async function main() {
 
   const { rounds, seconds, works, peers } = options;
   const peerVersions = [
-    `Fastify ${fastifyVersion()}`,
+    `Fastify ${peerVersion('fastify')}`,
+    `ws ${peerVersion('ws')}`,
     ...(nginx === null ? [] : [nginx.replace('nginx version: ', '')]),
   ];
   console.log(describeMachine(cores, peerVersions));

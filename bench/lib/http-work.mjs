@@ -47,7 +47,7 @@ export function httpWork({
       await prepare?.();
       await checkAnswer(port, request, answer);
     },
-    async load(port, seconds, core) {
+    async load({ port, seconds, core }) {
       const load = await wrk({ port, seconds, core, connections: CONNECTIONS, bytes: request.repeat(batch) });
       return batch > 1 ? { ...load, p99Ms: null } : load;
     },

@@ -2,10 +2,10 @@
  * A work that opens connections, sends nothing, and asks what memory each of them takes. Two thousand come first:
  * what they make the process fetch for good, compiled code and room to allocate in, is not charged to the rest.
  */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.mjs';
 import { median, range, ratio } from './figures.mjs';
+import { OTHER_FILES, tooFewFiles } from './machine.mjs';
 import { labelOf } from './servers.mjs';
 
 const CLIENT = fileURLToPath(new URL('idle-client.mjs', import.meta.url));
@@ -13,8 +13,6 @@ const REPORT = new URL('memory-report.mjs', import.meta.url).href;
 
 const FIRST = 2_000;
 const MEASURED = 10_000;
-/** What a server opens besides. */
-const OTHER_FILES = 100;
 
 /**
  * @typedef {object} MemorySample KiB for each connection.
@@ -23,23 +21,24 @@ const OTHER_FILES = 100;
  */
 
 /**
- * @param {Pick<import('./turn.mjs').Work<MemorySample>, 'name' | 'app' | 'servers' | 'baseline' | 'notes'>} parts
+ * @param {Pick<import('./turn.mjs').Work<MemorySample>, 'name' | 'app' | 'servers' | 'baseline' | 'notes'> & {
+ *   title: string,
+ *   opening?: import('./load-connection.mjs').Opening,
+ * }} parts `title` says what a connection is.
  * @returns {import('./turn.mjs').Work<MemorySample>}
  */
-export function idleWork(parts) {
-  const limit = openFiles();
-  const reason = `${FIRST + MEASURED + OTHER_FILES} open files are needed, ulimit -Hn allows ${limit}`;
-  const isPossible = limit >= FIRST + MEASURED + OTHER_FILES;
+export function idleWork({ title, opening, ...parts }) {
+  const reason = tooFewFiles(FIRST + MEASURED + OTHER_FILES);
   return {
     ...parts,
-    title: `memory of a connection, the mean of ${MEASURED.toLocaleString('en')}`,
+    title: `memory of ${title}, the mean of ${MEASURED.toLocaleString('en')}`,
     flags: ['--expose-gc', '--import', REPORT],
-    without: isPossible ? {} : Object.fromEntries(parts.servers.map((name) => [name, reason])),
+    without: reason === null ? {} : Object.fromEntries(parts.servers.map((name) => [name, reason])),
     columns: columns(parts.baseline),
     async measure({ port, child }, { cores }) {
-      const clients = [await openConnections(port, FIRST, cores.load)];
+      const clients = [await openConnections({ port, opening, connections: FIRST }, cores.load)];
       const before = await memoryOf(child, 1);
-      clients.push(await openConnections(port, MEASURED, cores.load));
+      clients.push(await openConnections({ port, opening, connections: MEASURED }, cores.load));
       const after = await memoryOf(child, 2);
       const isWhole = clients.every((client) => !client.hasExited);
       await Promise.all(clients.map((client) => client.stop()));
@@ -54,13 +53,15 @@ export function idleWork(parts) {
 }
 
 /**
- * @param {number} port
- * @param {number} connections
+ * @param {object} options
+ * @param {number} options.port
+ * @param {number} options.connections
+ * @param {import('./load-connection.mjs').Opening | undefined} options.opening
  * @param {number} core
  */
-async function openConnections(port, connections, core) {
-  const options = JSON.stringify({ port, connections });
-  const client = new Child('taskset', ['-c', String(core), process.execPath, CLIENT, options]);
+async function openConnections(options, core) {
+  const orders = JSON.stringify(options);
+  const client = new Child('taskset', ['-c', String(core), process.execPath, CLIENT, orders]);
   await client.waitFor(/^OPEN (\d+)$/m);
   return client;
 }
@@ -73,13 +74,6 @@ async function openConnections(port, connections, core) {
 async function memoryOf(server, nth) {
   server.kill('SIGUSR2');
   return JSON.parse(await server.waitFor(new RegExp(`^MEMORY ${nth} (.*)$`, 'm')));
-}
-
-/** Node raises its own limit to the hard one. */
-function openFiles() {
-  const limits = readFileSync('/proc/self/limits', 'latin1');
-  const hard = /^Max open files +\S+ +(\S+)/m.exec(limits)?.[1] ?? '0';
-  return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
 /**

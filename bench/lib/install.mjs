@@ -21,9 +21,13 @@ export function installPeers() {
   copyFileSync(LOCKFILE, STAMP);
 }
 
-/** The version of Fastify that is measured. */
-export function fastifyVersion() {
-  const manifest = readFileSync(`${FOLDER}node_modules/fastify/package.json`, 'utf8');
+/**
+ * The version of a peer that is measured.
+ *
+ * @param {string} name
+ */
+export function peerVersion(name) {
+  const manifest = readFileSync(`${FOLDER}node_modules/${name}/package.json`, 'utf8');
   return String(JSON.parse(manifest).version);
 }
 

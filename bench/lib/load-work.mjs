@@ -6,6 +6,7 @@
  * @property {number} requests
  * @property {number} seconds
  * @property {number | null} p99Ms null where the load generator cannot tell.
+ * @property {number} [spentUs] CPU time of the server meanwhile, where the load generator read it itself.
  *
  * @typedef {object} LoadSample
  * @property {number} perSecond
@@ -24,22 +25,23 @@ export const CONNECTIONS = 64;
  * @param {Omit<import('./turn.mjs').Work<LoadSample>, 'measure' | 'columns'> & {
  *   unit: string,
  *   check?: (port: number) => Promise<void>,
- *   load: (port: number, seconds: number, core: number) => Promise<Load>,
+ *   load: (options: { port: number, pids: readonly number[], seconds: number, core: number }) => Promise<Load>,
+ *   connections?: number,
  * }} parts `unit` is what a request is called; `check` rejects unless the server answers as it should;
  *   it is needed where the load generator does not compare what it gets.
  * @returns {import('./turn.mjs').Work<LoadSample>}
  */
-export function loadWork({ unit, check, load, ...work }) {
+export function loadWork({ unit, check, load, connections = CONNECTIONS, ...work }) {
   return {
     ...work,
-    title: `${work.title}, ${CONNECTIONS} connections`,
+    title: `${work.title}, ${connections.toLocaleString('en')} connections`,
     columns: columns(unit, work.baseline),
     async measure({ port, pids }, { seconds, warmUpSeconds, cores }) {
       await check?.(port);
-      await load(port, warmUpSeconds, cores.load);
+      await load({ port, pids, seconds: warmUpSeconds, core: cores.load });
       const before = cpuMicroseconds(pids);
-      const counted = await load(port, seconds, cores.load);
-      const spent = cpuMicroseconds(pids) - before;
+      const counted = await load({ port, pids, seconds, core: cores.load });
+      const spent = counted.spentUs ?? cpuMicroseconds(pids) - before;
       return {
         perSecond: counted.requests / counted.seconds,
         p99Ms: counted.p99Ms,
@@ -58,7 +60,7 @@ export function loadWork({ unit, check, load, ...work }) {
 function columns(unit, baseline) {
   return [
     {
-      head: `${unit}s/s`,
+      head: `${plural(unit)}/s`,
       cell: (own) => Math.round(median(own.map(({ perSecond }) => perSecond))).toLocaleString('en'),
     },
     { head: 'p99 ms', cell: p99 },
@@ -68,6 +70,9 @@ function columns(unit, baseline) {
     { head: 'core busy', cell: (own) => `${Math.round(median(own.map(({ busy }) => busy)) * 100)} %` },
   ];
 }
+
+/** @param {string} unit */
+const plural = (unit) => (unit.endsWith('y') ? `${unit.slice(0, -1)}ies` : `${unit}s`);
 
 /** @param {LoadSample} sample */
 const cpu = ({ cpuUs }) => cpuUs;

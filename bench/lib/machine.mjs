@@ -64,6 +64,20 @@ export function describeMachine(cores, peers) {
   ].join('\n');
 }
 
+/** Files that a process opens besides its connections. */
+export const OTHER_FILES = 100;
+
+/**
+ * Why a process cannot have so many files open, or null. Node raises its own limit to the hard one.
+ *
+ * @param {number} needed
+ */
+export function tooFewFiles(needed) {
+  const hard = /^Max open files +\S+ +(\d+)/m.exec(read('/proc/self/limits'))?.[1];
+  if (hard === undefined || Number(hard) >= needed) return null;
+  return `${needed} open files are needed, ulimit -Hn allows ${hard}`;
+}
+
 /** @param {string} path */
 function read(path) {
   try {

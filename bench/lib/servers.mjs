@@ -31,6 +31,7 @@ export const SERVERS = {
   fastify: { label: 'Fastify', start: (options) => startNode('fastify', options) },
   nginx: { label: 'nginx', start: startNginx },
   'node-net': { label: 'node:net', start: (options) => startNode('node-net', options) },
+  ws: { label: 'ws', start: (options) => startNode('ws', options) },
 };
 
 /** @param {string} name */

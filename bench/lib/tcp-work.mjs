@@ -1,9 +1,13 @@
 /** A TCP work is one message and its reply, sent by lib/tcp-client.mjs, which compares every reply. */
 import { CONNECTIONS, loadWork } from './load-work.mjs';
-import { tcpLoad } from './tcp-load.mjs';
+import { exchange, tcpLoad } from './tcp-load.mjs';
 
-/** The client's p99 is the time from a batch to the last of its replies. */
-const BATCH_P99 = 'p99: of all lines of a segment together.';
+/**
+ * The client's p99 is the time from a batch to the last of its replies.
+ *
+ * @param {string} unit
+ */
+export const batchP99 = (unit) => `p99: of all ${unit}s of a segment together.`;
 
 /**
  * @param {object} parts
@@ -16,6 +20,7 @@ const BATCH_P99 = 'p99: of all lines of a segment together.';
  * @param {number} [parts.batch] How many of them are sent at once.
  */
 export function tcpWork({ name, title, app, unit, message, reply, batch = 1 }) {
+  const exchanges = [exchange(Buffer.from(message, 'latin1'), Buffer.from(reply, 'latin1'), batch)];
   return loadWork({
     name,
     title,
@@ -24,8 +29,7 @@ export function tcpWork({ name, title, app, unit, message, reply, batch = 1 }) {
     servers: ['inseam', 'node-net'],
     baseline: 'node-net',
     without: {},
-    notes: batch > 1 ? [BATCH_P99] : [],
-    load: (port, seconds, core) =>
-      tcpLoad({ port, seconds, core, connections: CONNECTIONS, message, reply, batch }),
+    notes: batch > 1 ? [batchP99(unit)] : [],
+    load: (options) => tcpLoad({ ...options, connections: CONNECTIONS, exchanges, batch }),
   });
 }

@@ -2,6 +2,7 @@ import { idleWork } from '../lib/idle-work.mjs';
 
 export const idle = idleWork({
   name: 'idle',
+  title: 'a connection',
   app: 'idle',
   servers: ['inseam', 'node-net'],
   baseline: 'node-net',

@@ -8,6 +8,9 @@ import { lineEcho, lines16 } from './line-echo.mjs';
 import { pipelined } from './pipelined.mjs';
 import { tcpEcho } from './tcp-echo.mjs';
 import { upload } from './upload.mjs';
+import { wsBroadcast } from './ws-broadcast.mjs';
+import { ws16, wsEcho1k, wsEcho16k, wsEcho20 } from './ws-echo.mjs';
+import { wsIdle } from './ws-idle.mjs';
 
 export const WORKS = [
   hello,
@@ -19,6 +22,12 @@ export const WORKS = [
   tcpEcho,
   lineEcho,
   lines16,
+  wsEcho20,
+  wsEcho1k,
+  wsEcho16k,
+  ws16,
+  wsBroadcast,
   idle,
+  wsIdle,
   upload,
 ];

@@ -1,9 +1,10 @@
-// An application behind nginx: uploads, files that nginx sends for it, and who the client really is.
+// An application behind nginx: uploads, files that nginx sends for it, a WebSocket, and who the client really is.
 // `pnpm build`, then run `node REPOSITORY/examples/dist/nginx/app.js` in nginx's directory; docs/guide/nginx.md says more.
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { container, Engine } from '@inseam/engine';
 import { HTTPError, type HTTPRequest, HTTPServer, type HTTPServerOptions, TempStore } from '@inseam/http';
+import { upgrade, WebSocket } from '@inseam/websocket';
 
 const TOKEN = process.env.TOKEN ?? 'sesame';
 const ID = /^\/files\/([\da-f-]{36})$/;
@@ -19,10 +20,22 @@ function earlyHandler(request: HTTPRequest): void {
   else request.sendResponse('who are you?\n', 401, { 'WWW-Authenticate': 'Bearer' });
 }
 
+/** Says who the client is, then whatever it is told. */
+class Echo extends WebSocket {
+  override onConnect(): void {
+    this.write(`${this.request.remoteIp} asked for ${this.request.fullUrl}`);
+  }
+  override async onRead(message: string | Buffer): Promise<void> {
+    if (!this.write(message)) await this.drained();
+  }
+}
+
 async function handler(request: HTTPRequest): Promise<void> {
   const [, id] = ID.exec(request.path) ?? [];
   if (request.path === '/') {
     request.sendResponse(`${request.remoteIp} asked for ${request.fullUrl}\n`);
+  } else if (request.path === '/socket') {
+    await upgrade(request, Echo);
   } else if (request.path === '/upload') {
     const [file] = request.files.file ?? [];
     if (file === undefined) throw new HTTPError(422, 'a form with a file named "file" is expected\n');

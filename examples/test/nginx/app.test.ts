@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ask, CLIENT } from '../support/ask.js';
 import { isTheSame, openResponse, postBigForm } from '../support/big-form.js';
+import { RawClient } from '../support/raw-client.js';
 import { describeWithNginx, FRONTS, RunningNginx, toolIn } from '../support/running-nginx.js';
 import type { RunningTool } from '../support/running-tool.js';
 
@@ -52,6 +53,21 @@ describeWithNginx('examples/nginx', () => {
         200,
         `${CLIENT} asked for http://127.0.0.1:${port}/\n`,
       ]);
+    });
+
+    it(`has a WebSocket that says the same, over ${over}`, async () => {
+      const client = await RawClient.connect(port, { localAddress: CLIENT });
+      client.write(
+        `GET /socket HTTP/1.1\r\nHost: localhost:${port}\r\nOrigin: http://localhost:${port}\r\n` +
+          'Upgrade: websocket\r\nConnection: Upgrade\r\nX-Forwarded-For: 192.0.2.1\r\n' +
+          'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      );
+      await client.read(new RegExp(`${CLIENT} asked for http://localhost:${port}/socket$`));
+      const bytes = '\xff\x00';
+      client.write(`\x82\x82\0\0\0\0${bytes}`);
+      await client.read(new RegExp(`\x82\x02${bytes}$`));
+      client.socket.destroy();
+      expect((await ask(port, '/socket')).status).to.equal(426);
     });
 
     it(`takes 256 MiB over ${over}, has them sent by nginx, and needs little memory`, async function () {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { cpus } from 'node:os';
 import { type EventStream, HTTP_LIMITS, MAX_REQUEST } from '@inseam/http';
+import { upgrade, WEBSOCKET_LIMITS, WebSocket } from '@inseam/websocket';
 import { expect } from 'chai';
 import { AppBehindNginx, stopApps } from '../support/app-behind-nginx.js';
 import { ask, until } from '../support/ask.js';
@@ -36,6 +37,7 @@ describeWithNginx('nginx and the application', () => {
     expect(ms('client_body_timeout')[0]).to.be.below(HTTP_LIMITS.bodyTimeoutMs);
     expect(ms('client_header_timeout')[0]).to.be.at.most(HTTP_LIMITS.headTimeoutMs);
     expect(ms('send_timeout')[0]).to.be.at.most(HTTP_LIMITS.writeTimeoutMs);
+    expect(WEBSOCKET_LIMITS.pingIntervalMs * 1.5).to.be.below(ms('proxy_read_timeout')[0] ?? 0);
     expect(Number(setting('client_max_body_size')[0]?.[1]) * 2 ** 20).to.equal(MAX_REQUEST);
   });
 
@@ -96,24 +98,37 @@ describeWithNginx('nginx and the application', () => {
       });
 
       it('switch to a WebSocket’s protocol when both sides want it, and to no other', async () => {
+        const ends: number[] = [];
+        class Echo extends WebSocket {
+          override onRead(message: string) {
+            this.write(`<${message}>`);
+          }
+          override onClose(code: number) {
+            ends.push(code);
+          }
+        }
         const app = await AppBehindNginx.listen(nginx, (request) => {
-          const { connection } = request;
-          if (!request.headers.has('upgrade'))
-            request.sendResponse(`no ${request.headers.get('connection')}`);
-          else connection.upgrade('websocket', { onRead: (data) => connection.write(`<${data}>`) });
+          if (request.headers.has('upgrade')) return void upgrade(request, Echo);
+          request.sendResponse(`no ${request.headers.get('connection')}`);
         });
         const client = await RawClient.connect(port);
-        client.write(get('/socket', 'Upgrade: WebSocket', 'Connection: keep-alive, Upgrade'));
+        const key = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13'];
+        client.write(get('/socket', 'Upgrade: WebSocket', 'Connection: keep-alive, Upgrade', ...key));
         const head = await client.read(/\r\n\r\n/);
         expect(head)
           .to.match(/^HTTP\/1\.1 101 .*\r\nConnection: upgrade\r\n/s)
-          .and.to.match(/\nUpgrade: websocket\r/);
-        for (const text of ['one', 'two', 'three']) {
-          client.write(text);
-          await client.read(new RegExp(`<${text}>`));
+          .and.to.match(/\nUpgrade: websocket\r/)
+          .and.to.match(/\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r/);
+        for (const text of ['one', 'two', 'six']) {
+          client.write(`\x81\x83\0\0\0\0${text}`);
+          await client.read(new RegExp(`\x81\x05<${text}>`));
         }
+        client.write('\x88\x82\0\0\0\0\x0f\xa0');
+        const bytes = await client.readToEnd();
+        expect(bytes.slice(-4)).to.equal('\x88\x02\x0f\xa0');
         client.socket.end();
         await until(() => app.open === 0);
+        expect(ends).to.deep.equal([4000]);
         const other = await RawClient.connect(port);
         other.write(
           get('/socket', 'Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABk'),

@@ -51,7 +51,9 @@ export class Inbox {
     this.#limit = limit;
   }
 
+  /** After our own Close nothing is: the peer's must be read. */
   get isHeld(): boolean {
+    if (!this.#sink.isOpen) return false;
     return this.#isPausedByUser || this.#isAwaited || (this.#iterator !== null && !this.#isPieceWanted);
   }
 
@@ -148,7 +150,7 @@ export class Inbox {
     const result = this.#sink.onPiece(piece);
     if (!isThenable(result)) return;
     this.#isAwaited = true;
-    this.#sink.onHold(true);
+    this.#sink.onHold(this.isHeld);
     const goOn = () => {
       this.#isAwaited = false;
       this.#holdOrGoOn();

@@ -266,7 +266,8 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   abort(): void {
     this.#closedByUser = true;
-    this.stream.abort();
+    // Behind `onClose` only the answer to the peer's Close is on its way.
+    if (!this.#isEndTold) this.stream.abort();
   }
 
   /** The engine is stopping. */
@@ -335,6 +336,12 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     this.#end();
   }
 
+  /** Who takes nothing would not take a Close either, and must not keep what waits for it. */
+  #giveUpOn(error: WebSocketProtocolError): void {
+    if (this.stream.pendingBytes > 0) this.#abortFor(error);
+    else this.#fail(error);
+  }
+
   #abortFor(error: InseamError): void {
     this.#error ??= error;
     this.stream.giveUp(error);
@@ -372,7 +379,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     const { bytesRead: received, bytesWritten: sent } = this.stream;
     const todo = this.#keepAlive.check({ received, sent, isReading: !this.#inbox.isHeld }, now);
     if (todo === 'ping') this.#sendPing(null, false);
-    else if (todo === 'timeout') this.#fail(webSocketError('WEBSOCKET_PONG_TIMEOUT'));
+    else if (todo === 'timeout') this.#giveUpOn(webSocketError('WEBSOCKET_PONG_TIMEOUT'));
   }
 
   // Behind the scenes -------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
   readonly #logger: Logger;
   #subscription: Promise<() => unknown> | null = null;
 
-  /** Throws UsageError for a bus without a topic, and the other way round. */
+  /** Throws UsageError for what is no bus, a bus without a topic, and the other way round. */
   constructor(options: GroupOptions = {}) {
     requireOptions(options, ['bus', 'topic', 'container']);
     const { bus, topic, container = defaultContainer } = options;
@@ -72,7 +72,7 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
     return this.#members.values();
   }
 
-  /** `socket` gets what is written from now on, until it is closed. One that is closed already is not added. */
+  /** `socket` gets what is written from now on, until it is closed; one that is closed already is not added. Throws UsageError before `onConnect`. */
   add(socket: T): this {
     if (!(socket instanceof WebSocket))
       throw webSocketUsageError('WEBSOCKET_GROUP', 'add() takes a WebSocket');

@@ -47,19 +47,20 @@ export interface Agreement {
 
 type Done = (compressed: Buffer | null) => void;
 
-/** Compresses one message after the other; `ws` must not be given two at once. */
+/** Compresses one message after the other; `ws` must not be given two at once, nor lose its stream meanwhile. */
 export class Compressor {
   readonly #deflate: PerMessageDeflate;
   /** Whether each message stands for itself, so that it can be sent to others, too. */
   readonly isShared: boolean;
   #waiting: { data: Buffer; done: Done }[] = [];
   #isAtWork = false;
-  /** Its `ws` half was closed at work: another call would be taken for the one that was broken off. */
-  #isBroken = false;
+  #isClosed = false;
 
-  constructor(deflate: PerMessageDeflate, isShared: boolean) {
-    this.#deflate = deflate;
+  constructor(bits: number, { level, memLevel }: DeflateSettings, isShared: boolean) {
     this.isShared = isShared;
+    this.#deflate = new PerMessageDeflate({ isServer: true, zlibDeflateOptions: { level, memLevel } });
+    const context: Offer = isShared ? { server_no_context_takeover: [true] } : {};
+    this.#deflate.accept([{ ...context, server_max_window_bits: [String(bits)] }]);
   }
 
   /** Calls `done` later, in the order of the calls; with null when that is given up. */
@@ -68,22 +69,22 @@ export class Compressor {
     if (!this.#isAtWork) this.#next();
   }
 
-  /** Nobody waits any more. */
+  /** Nobody waits any more, and nothing more comes. */
   close(): void {
+    this.#isClosed = true;
     this.#waiting = [];
+    if (!this.#isAtWork) this.#deflate.cleanup();
   }
 
   #next(): void {
-    let job = this.#waiting.shift();
-    for (; job !== undefined && this.#isBroken; job = this.#waiting.shift()) job.done(null);
+    const job = this.#waiting.shift();
     this.#isAtWork = job !== undefined;
-    if (job === undefined) return;
-    const { data, done } = job;
-    this.#deflate.compress(data, true, (error, compressed) => {
-      this.#isBroken = error !== null;
-      done(error ? null : (compressed ?? null));
-      this.#next();
-    });
+    if (job !== undefined) {
+      this.#deflate.compress(job.data, true, (error, compressed) => {
+        job.done(error ? null : (compressed ?? null));
+        this.#next();
+      });
+    } else if (this.#isClosed) this.#deflate.cleanup();
   }
 }
 
@@ -92,13 +93,11 @@ type Offer = Record<string, (string | true)[]>;
 /** Without context take-over one compressor serves all connections: what it keeps between two messages is nothing. */
 const shared = new Map<string, Compressor>();
 
-function sharedCompressor(bits: number, { level, memLevel }: DeflateSettings): Compressor {
-  const key = `${bits} ${level} ${memLevel}`;
+function sharedCompressor(bits: number, settings: DeflateSettings): Compressor {
+  const key = `${bits} ${settings.level} ${settings.memLevel}`;
   let compressor = shared.get(key);
   if (compressor === undefined) {
-    const deflate = new PerMessageDeflate({ isServer: true, zlibDeflateOptions: { level, memLevel } });
-    deflate.accept([{ server_no_context_takeover: [true], server_max_window_bits: [String(bits)] }]);
-    compressor = new Compressor(deflate, true);
+    compressor = new Compressor(bits, settings, true);
     shared.set(key, compressor);
   }
   return compressor;
@@ -175,10 +174,8 @@ function offersIn(header: string): Offer[] {
 }
 
 /** False for the two would refuse what the peer asks for of its own accord, and may (§7.1.1). */
-function optionsOf({ level, memLevel, contextTakeover }: DeflateSettings): PerMessageDeflateOptions {
-  const zlibDeflateOptions = { level, memLevel };
-  if (contextTakeover) return { zlibDeflateOptions };
-  return { zlibDeflateOptions, serverNoContextTakeover: true, clientNoContextTakeover: true };
+function optionsOf({ contextTakeover }: DeflateSettings): PerMessageDeflateOptions {
+  return contextTakeover ? {} : { serverNoContextTakeover: true, clientNoContextTakeover: true };
 }
 
 function agreement(
@@ -193,7 +190,7 @@ function agreement(
   const bits = typeof said === 'number' ? said : LARGEST_WINDOW;
   let compressor: Compressor | null = null;
   if (bits >= SMALLEST_WINDOW) {
-    compressor = isShared ? sharedCompressor(bits, settings) : new Compressor(inflate, false);
+    compressor = isShared ? sharedCompressor(bits, settings) : new Compressor(bits, settings, false);
   }
   return { text: extension.format({ [NAME]: params }), inflate, compressor, threshold: settings.threshold };
 }

@@ -63,10 +63,11 @@ export class FrameReader {
       extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
     });
     this.#receiver
-      .on(
-        'message',
-        (data, isBinary) => this.#isOver || sink.onMessage(isBinary ? kept(data) : data, isBinary),
-      )
+      .on('message', (data, isBinary) => {
+        if (this.#isOver) return;
+        if (data.length > maxMessageBytes) this.#break(webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE'));
+        else sink.onMessage(isBinary ? kept(data) : data, isBinary);
+      })
       .on('ping', (data) => this.#isOver || sink.onPing(data))
       .on('pong', (data) => this.#isOver || sink.onPong(data))
       .on('conclude', (code, reason) => {

@@ -35,7 +35,7 @@ export class FrameScanner {
   readonly #most: number;
   #total = 0;
   #isCompressed = false;
-  /** What is wrong, if anything: `scan` stopped before it. */
+  /** What is wrong, if anything: `scan` stopped there. */
   error: WebSocketProtocolError | null = null;
 
   constructor(most = Number.POSITIVE_INFINITY) {
@@ -58,8 +58,10 @@ export class FrameScanner {
         const end = Math.min(chunk.length, at + this.#left);
         if (!this.#payload(chunk, at, end)) return at;
         at = end;
-      } else if (this.#header(chunk, at)) at++;
-      else return at;
+      } else {
+        if (!this.#header(chunk, at++)) return at - 1;
+        if (this.error !== null) return at;
+      }
       if (this.#place === 'payload' && this.#left === 0) {
         this.#place = 'first';
         if (isFrameWanted) return at;
@@ -98,12 +100,11 @@ export class FrameScanner {
     this.#left = this.#length;
     const opcode = this.#first & 0x0f;
     // A control frame may stand between the fragments of a text.
-    if (opcode === TEXT) {
-      this.#isText = (this.#first & COMPRESSED) === 0;
-      this.#utf8?.reset();
-    } else if (opcode < 8 && opcode !== CONTINUATION) this.#isText = false;
-    if (opcode < 8 && this.#isTooLong(opcode))
-      return this.#refuse(webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE'));
+    if (opcode < 8 && opcode !== CONTINUATION) {
+      this.#isText = opcode === TEXT && (this.#first & COMPRESSED) === 0;
+    }
+    // `ws` has this header, too: what it has against it comes first.
+    if (opcode < 8 && this.#isTooLong(opcode)) this.error = webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE');
     if (!this.#isMasked) return this.#go('payload');
     this.#toCome = 4;
     this.#key = 0;

@@ -9,7 +9,7 @@ export class Utf8Check {
   readonly #open = Buffer.alloc(4);
   #length = 0;
 
-  /** Whether everything so far can be the beginning of valid text. After false it must be `reset`. */
+  /** Whether everything so far can be the beginning of valid text. After false it is not to be asked again. */
   push(bytes: Buffer): boolean {
     let from = 0;
     while (this.#length > 0 && from < bytes.length) {
@@ -32,10 +32,6 @@ export class Utf8Check {
   /** Whether no character is left open. */
   get isWhole(): boolean {
     return this.#length === 0;
-  }
-
-  reset(): void {
-    this.#length = 0;
   }
 }
 

@@ -46,8 +46,8 @@ declare module 'ws' {
     on(event: 'drain', listener: () => void): this;
   }
 
-  export class Sender {
-    static frame(
+  export const Sender: {
+    frame(
       data: Buffer,
       options: {
         fin: boolean;
@@ -59,5 +59,5 @@ declare module 'ws' {
         generateMask?: (mask: Buffer) => void;
       },
     ): Buffer[];
-  }
+  };
 }

@@ -1,5 +1,5 @@
 /** From a request to a WebSocket: `upgrade` inside any handler, `webSocketHandler` as one. */
-import { isThenable, requireOptions, type TimerHandle } from '@inseam/engine';
+import { isThenable, requireOptions } from '@inseam/engine';
 import { HTTPError, HTTPHeaders, type HTTPRequest, type RequestHandler } from '@inseam/http';
 import { webSocketUsageError } from '../errors.js';
 import { OPTION_NAMES, settingsOf, type WebSocketOptions, type WebSocketSettings } from '../options.js';
@@ -37,8 +37,8 @@ export function webSocketHandler<T extends WebSocket>(
 
 /**
  * Makes a WebSocket of `request`, in any handler; `args` go to `onConnect`. Resolves to null when that was refused, which has been answered
- * then, or the client has gone. Throws UsageError for a class or option that cannot be, and when the request has been
- * answered already.
+ * then, or the client has gone; never rejects. An early handler must return the promise, or the request goes on to the next handler.
+ * Throws UsageError for a class or option that cannot be, and for a request that was answered or upgraded before.
  */
 export function upgrade<T extends WebSocket = WebSocket>(
   request: HTTPRequest,
@@ -118,19 +118,24 @@ async function inTime(
   request: HTTPRequest,
   { limits }: ServerSettings,
 ): Promise<unknown> {
-  const { engine } = request.connection;
-  let timer: TimerHandle | null = null;
+  const { connection, signal } = request;
+  let stopWaiting = () => {};
   const given = new Promise<unknown>((resolve, reject) => {
-    if (request.hasLeft) resolve(LEFT);
-    else request.signal.addEventListener('abort', () => resolve(LEFT), { once: true });
-    if (limits.handshakeTimeoutMs === Number.POSITIVE_INFINITY) return;
+    const leave = () => resolve(LEFT);
     const giveUp = () => reject(new HTTPError(503, 'The WebSocket handshake took too long.'));
-    timer = engine.defer(limits.handshakeTimeoutMs, giveUp);
+    const { handshakeTimeoutMs: ms } = limits;
+    const timer = ms === Number.POSITIVE_INFINITY ? null : connection.engine.defer(ms, giveUp);
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave);
+    stopWaiting = () => {
+      timer?.cancel();
+      signal.removeEventListener('abort', leave);
+    };
   });
   try {
     return await Promise.race([verdict, given]);
   } finally {
-    (timer as TimerHandle | null)?.cancel();
+    stopWaiting();
   }
 }
 

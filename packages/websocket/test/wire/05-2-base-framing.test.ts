@@ -56,7 +56,7 @@ describe('RFC 6455 §5.2 Base Framing: opcodes', () => {
       name: '8 is Close',
       bytes: frame({ opcode: 8, payload: hex('03e8 6279 65') }),
       calls: ['close 1000 bye'],
-      answers: ['close 1000'],
+      answers: ['close 1000 bye'],
     },
     { name: '9 is Ping', bytes: frame({ opcode: 9, payload: 'x' }), answers: ['pong x'] },
     { name: '10 is Pong', bytes: frame({ opcode: 10, payload: 'x' }), calls: ['pong x'] },

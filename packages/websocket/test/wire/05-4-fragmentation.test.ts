@@ -56,7 +56,7 @@ describe('RFC 6455 §5.4 Fragmentation', () => {
       name: 'Close between fragments ends the message',
       bytes: [text('a', more), close(1000, 'enough')],
       calls: ['close 1000 enough'],
-      answers: ['close 1000'],
+      answers: ['close 1000 enough'],
     },
     {
       name: 'what is not whole is not told',

@@ -56,7 +56,7 @@ describe('RFC 6455 §5.7 Examples, as a server sends them', () => {
       sent: [hex('82 ff 0000000000010000 00000000'), bytes(65_536)],
       back: `82 7f 0000000000010000 ${bytes(65_536).toString('hex')}`,
     },
-    { name: 'a Close', sent: [close(1000, 'bye')], back: '88 02 03 e8' },
+    { name: 'a Close', sent: [close(1000, 'bye')], back: '88 05 03 e8 62 79 65' },
   ];
   for (const { name, sent, back } of cases) {
     it(name, async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { continuation, frame, masked, ping, text } from '../support/frames.js';
+import { binary, continuation, frame, masked, ping, pong, text } from '../support/frames.js';
 import { BAD_TEXTS, GOOD_TEXTS } from '../support/utf8-cases.js';
 import { socketWire } from '../support/wire.js';
 import { DEFLATE, itReads, type WireCase } from '../support/wire-cases.js';
@@ -91,13 +91,22 @@ describe('RFC 6455 §8.1 Handling of Errors in UTF-8: what is none', () => {
     expect(far.calls).to.deep.equal(['connect', 'text éa', 'text bü']);
   });
 
-  it('bytes of a binary message and of pings are not looked at', async () => {
+  it('bytes of a binary message and of pings are not looked at, also behind text', async () => {
     const far = await socketWire();
     const bytes = Buffer.from([0xff, 0xc0, 0x80]);
-    far.send(
-      Buffer.concat([frame({ opcode: 2, payload: bytes, fin: false }), ping(bytes), continuation(bytes)]),
-    );
+    const fragments = [binary(bytes, more), ping(bytes), continuation(bytes)];
+    far.send(Buffer.concat([...fragments, text('a', more), continuation('b'), ...fragments]));
     await far.settle();
-    expect(far.calls).to.deep.equal(['connect', 'binary ffc080ffc080']);
+    const calls = ['connect', 'binary ffc080ffc080', 'text ab', 'binary ffc080ffc080'];
+    expect(far.calls).to.deep.equal(calls);
+  });
+
+  it('a control frame between fragments changes nothing', async () => {
+    const far = await socketWire();
+    const start = [text('é', more), ping(Buffer.from([0xff])), pong()];
+    expect(await far.exchange(Buffer.concat(start))).to.have.length(1);
+    expect(
+      await far.exchange(frame({ opcode: 0, payload: Buffer.from([0x61, 0xff]), length: 50 })),
+    ).to.deep.equal([REFUSED]);
   });
 });

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import zlib from 'node:zlib';
 import { expect } from 'chai';
 import { compress, packed, zeros } from '../support/deflate.js';
-import { continuation, text } from '../support/frames.js';
+import { BINARY, binary, continuation, text } from '../support/frames.js';
 import { socketWire } from '../support/wire.js';
-import { DEFLATE } from '../support/wire-cases.js';
+import { DEFLATE, itReads, type WireCase } from '../support/wire-cases.js';
 
 const MIB = 1 << 20;
 const REFUSED = 'close 1009 a message is longer than maxMessageBytes';
@@ -28,6 +29,48 @@ function inflated(): { bytes: number } {
   });
   return count;
 }
+
+describe('RFC 7692 §7.2.2: maxMessageBytes is what a message has once it is inflated', () => {
+  const noise = (length: number) => randomBytes(length);
+  const limits = { maxMessageBytes: 1_000 };
+  const whole = (bytes: Buffer) => packed(compress(bytes), { opcode: BINARY });
+  const half = (length: number) => Buffer.concat([compress(noise(length)), Buffer.from([0, 0, 0xff, 0xff])]);
+  const inTwo = (first: number, second: number) => [
+    packed(half(first), { opcode: BINARY, fin: false }),
+    continuation(compress(noise(second))),
+  ];
+  itReads(
+    [
+      { name: 'bytes that grow by compression', bytes: whole(noise(1_000)) },
+      { name: 'one more', bytes: whole(noise(1_001)), isTooLong: true },
+      { name: 'many more', bytes: whole(noise(1_100)), isTooLong: true },
+      { name: 'in two fragments', bytes: inTwo(500, 500) },
+      { name: 'one more, in two fragments', bytes: inTwo(500, 501), isTooLong: true },
+      { name: 'one more, in many fragments', bytes: [...inTwo(1, 1_000)], isTooLong: true },
+      { name: 'not compressed', bytes: binary(noise(1_000)) },
+      { name: 'not compressed, one more', bytes: binary(noise(1_001)), isTooLong: true },
+      {
+        name: 'not compressed, in fragments, one more',
+        bytes: [binary('x'.repeat(999), { fin: false }), continuation('yz')],
+        isTooLong: true,
+      },
+      {
+        name: 'not compressed behind compressed',
+        bytes: [whole(noise(1_000)), binary(noise(1_000))],
+        isTwice: true,
+      },
+    ].map(
+      ({ isTooLong, isTwice, ...one }): WireCase => ({
+        ...one,
+        only: 'deflate',
+        options: { limits },
+        ...(isTooLong
+          ? { fails: '1009 WEBSOCKET_MESSAGE_TOO_LARGE' }
+          : { calls: isTwice ? ['binary of 1000', 'binary of 1000'] : ['binary of 1000'] }),
+      }),
+    ),
+  );
+});
 
 describe('RFC 7692 §8 Security: a few bytes that become many', () => {
   afterEach(() => setCreateInflateRaw(createInflateRaw));
