@@ -40,9 +40,7 @@ function connect() {
   const url = new URL(`chat?name=${encodeURIComponent(name)}`, location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   socket = new WebSocket(url);
-  socket.addEventListener('message', ({ target, data }) => {
-    if (target === socket) take(JSON.parse(data));
-  });
+  socket.addEventListener('message', ({ data }) => take(JSON.parse(data)));
   socket.addEventListener('close', ({ target, code }) => {
     // Not of one that we have left.
     if (target === socket) wait(code);

@@ -136,6 +136,10 @@ describe('15-chat, its connection', function () {
     await chat.startAgain();
     await page.evaluate(() => window.dispatchEvent(new Event('online')));
     await page.getByText('Connected as Ann').waitFor();
+    // The attempt that was to come is called off.
+    await page.clock.runFor(60_000);
+    await page.evaluate(() => window.dispatchEvent(new Event('online')));
+    expect(await ann.state()).to.equal('Connected as Ann');
   });
 
   itWith('chromium', 'is not given to pages of another origin', async () => {

@@ -296,8 +296,8 @@ export class Stream extends StreamHandlers implements Flushable, StreamOwner, As
     return this.#planFlush();
   }
 
-  /** `write` for text known to have no code unit above 255: one byte for each. */
-  protected writeLatin1(text: string): boolean {
+  /** For protocols: `write` for text known to have no code unit above 255, one byte for each. */
+  writeLatin1(text: string): boolean {
     if (!this.#life.mayWrite()) return false;
     this.#output.pushLatin1(text);
     return this.#planFlush();

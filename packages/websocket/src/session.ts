@@ -131,7 +131,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     if (!this.#mayWrite()) return false;
     const waiting = this.bufferedAmount;
     // One message may always wait, however long.
-    const isTooMuch = waiting + message.payload.length > this.#settings.limits.maxBufferedBytes;
+    const isTooMuch = waiting + message.size > this.#settings.limits.maxBufferedBytes;
     if (isTooMuch && waiting > 0) return this.#isTooSlow();
     const mayGoOn = this.#writer.message(message);
     return mayGoOn && this.#writer.pendingBytes < this.stream.highWaterMark;

@@ -6,6 +6,8 @@ import { type PerMessageDeflate, Receiver } from 'ws';
 import { type WebSocketErrorCode, type WebSocketProtocolError, webSocketError } from '../errors.js';
 import type { WebSocketLimits } from '../limits.js';
 import { FrameScanner } from './frame-scanner.js';
+import { BINARY, PING, PONG, TEXT } from './opcodes.js';
+import { WholeFrame } from './whole-frame.js';
 import { limitForWs } from './ws-limit.js';
 
 /** Whom it tells. After `onClosing` and `onBroken` it says nothing more. */
@@ -29,8 +31,11 @@ const GATHERED = 16_384;
 const KEPT_AS_COPY = 4_095;
 
 export class FrameReader {
-  readonly #receiver: Receiver;
+  #madeReceiver: Receiver | null = null;
+  readonly #limits: WebSocketLimits;
+  readonly #isServer: boolean;
   readonly #scanner: FrameScanner;
+  readonly #wholeFrame: WholeFrame;
   readonly #sink: FrameSink;
   /** With compression: inflating takes time, and a few bytes can become many, so frames go on one by one. */
   readonly #deflate: PerMessageDeflate | null;
@@ -39,6 +44,8 @@ export class FrameReader {
   #at = 0;
   #isHeld = false;
   #isOver = false;
+  /** Set while the sink is told of a whole frame: it may ask for more meanwhile. */
+  #isTelling = false;
   /** Small pieces from the middle of a payload, for `ws`. */
   #gathered: Buffer | null = null;
   #gatheredLength = 0;
@@ -51,36 +58,56 @@ export class FrameReader {
   ) {
     this.#sink = sink;
     this.#deflate = deflate;
-    const { maxMessageBytes } = limits;
+    this.#wholeFrame = new WholeFrame(isServer, limits.maxMessageBytes);
+    this.#limits = limits;
+    this.#scanner = new FrameScanner(deflate === null ? Number.POSITIVE_INFINITY : limits.maxMessageBytes);
+    this.#isServer = isServer;
+  }
+
+  /** Most connections never need one: it takes more than a kilobyte. */
+  get #receiver(): Receiver {
+    this.#madeReceiver ??= this.#newReceiver();
+    return this.#madeReceiver;
+  }
+
+  #newReceiver(): Receiver {
+    const { maxMessageBytes, maxFragments } = this.#limits;
     // A compressed message may be longer as a frame than it is itself: what it is shows when it is inflated.
-    const isDeflated = deflate !== null;
-    const maxPayload = isDeflated ? Math.ceil(maxMessageBytes * 1.0625) + 64 : maxMessageBytes;
-    this.#scanner = new FrameScanner(isDeflated ? maxMessageBytes : Number.POSITIVE_INFINITY);
-    this.#receiver = new Receiver({
-      isServer,
+    const maxPayload = this.#deflate === null ? maxMessageBytes : Math.ceil(maxMessageBytes * 1.0625) + 64;
+    return new Receiver({
+      isServer: this.#isServer,
       maxPayload: limitForWs(maxPayload),
-      maxFragments: limitForWs(limits.maxFragments),
-      extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
-    });
-    this.#receiver
-      .on('message', (data, isBinary) => {
-        if (this.#isOver) return;
-        if (data.length > maxMessageBytes) this.#break(webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE'));
-        else sink.onMessage(isBinary ? kept(data) : data, isBinary);
-      })
-      .on('ping', (data) => this.#isOver || sink.onPing(data))
-      .on('pong', (data) => this.#isOver || sink.onPong(data))
+      maxFragments: limitForWs(maxFragments),
+      extensions: this.#deflate === null ? {} : { 'permessage-deflate': this.#deflate },
+    })
+      .on('message', (data, isBinary) => this.#tell(isBinary ? BINARY : TEXT, data))
+      .on('ping', (data) => this.#tell(PING, data))
+      .on('pong', (data) => this.#tell(PONG, data))
       .on('conclude', (code, reason) => {
         if (this.#isOver) return;
         this.#stop();
-        sink.onClosing(code, reason.toString());
+        this.#sink.onClosing(code, reason.toString());
       })
       .on('error', (error) => this.#break(toProtocolError(error)));
   }
 
+  #tell(opcode: number, data: Buffer): void {
+    if (this.#isOver) return;
+    if (opcode === PING) this.#sink.onPing(kept(data));
+    else if (opcode === PONG) this.#sink.onPong(kept(data));
+    else if (data.length > this.#limits.maxMessageBytes)
+      this.#break(webSocketError('WEBSOCKET_MESSAGE_TOO_LARGE'));
+    else this.#sink.onMessage(opcode === BINARY ? kept(data) : data, opcode === BINARY);
+  }
+
+  /** Bytes that `ws` has taken and not judged, as far as they count. */
+  get #isReceiving(): boolean {
+    return this.#isTelling || (this.#madeReceiver !== null && this.#madeReceiver.writableLength > 0);
+  }
+
   /** Whether bytes wait in here: then no more may be pushed. */
   get isBusy(): boolean {
-    return this.#chunk !== null;
+    return this.#chunk !== null && !this.#isTelling;
   }
 
   /** While it is set, no frame is read that has not begun; without compression, none of a new chunk. */
@@ -104,8 +131,9 @@ export class FrameReader {
   }
 
   #readOn(): void {
-    while (this.#chunk !== null && !this.#isHeld && !this.#isOver && this.#receiver.writableLength === 0) {
+    while (this.#chunk !== null && !this.#isHeld && !this.#isOver && !this.#isReceiving) {
       const chunk = this.#chunk;
+      if (this.#readWhole(chunk)) continue;
       const from = this.#at;
       const isMiddle = this.#scanner.left > chunk.length - from;
       const to = this.#scanner.scan(chunk, from, this.#deflate !== null);
@@ -115,10 +143,24 @@ export class FrameReader {
       if (isMiddle && part.length <= SMALL) this.#gather(part);
       else if (part.length > 0) this.#read(part);
       // `ws` tells of it in a later tick; by then more would have been read.
-      const { errored } = this.#receiver;
-      if (errored !== null) this.#break(toProtocolError(errored));
+      const errored = this.#madeReceiver?.errored;
+      if (errored) this.#break(toProtocolError(errored));
       else if (this.#scanner.error !== null) this.#break(this.#scanner.error);
     }
+  }
+
+  /** Whole frames as far as there are such; with compression, one. True when something was, and nothing else is to be read now. */
+  #readWhole(chunk: Buffer): boolean {
+    const frame = this.#wholeFrame;
+    while (this.#scanner.isAtRest && frame.read(chunk, this.#at)) {
+      this.#at = frame.end;
+      if (frame.end === chunk.length) this.#chunk = null;
+      this.#isTelling = true;
+      this.#tell(frame.opcode, chunk.subarray(frame.start, frame.end));
+      this.#isTelling = false;
+      if (this.#chunk !== chunk || this.#deflate !== null) return true;
+    }
+    return false;
   }
 
   #gather(part: Buffer): void {
@@ -146,12 +188,12 @@ export class FrameReader {
     if (this.#isOver) this.#cleanup();
     if (error || this.#isOver) return;
     this.#readOn();
-    if (this.#chunk === null && this.#receiver.writableLength === 0) this.#sink.onReady();
+    if (this.#chunk === null && !this.#isReceiving) this.#sink.onReady();
   };
 
   /** What is being inflated ends by itself: `ws` would not survive the loss of its stream meanwhile. */
   #cleanup(): void {
-    if (this.#receiver.writableLength === 0) this.#deflate?.cleanup();
+    if (!this.#isReceiving) this.#deflate?.cleanup();
   }
 
   #break(error: WebSocketProtocolError): void {

@@ -31,6 +31,8 @@ export class FrameScanner {
   /** Whether the message that is being read is text that can be checked. */
   #isText = false;
   #utf8: Utf8Check | null = null;
+  /** Whether a message has begun whose last fragment has not. */
+  #isFragmented = false;
   /** The longest message that is not compressed, and what the one that is being read has so far. */
   readonly #most: number;
   #total = 0;
@@ -40,6 +42,11 @@ export class FrameScanner {
 
   constructor(most = Number.POSITIVE_INFINITY) {
     this.#most = most;
+  }
+
+  /** Whether what comes next begins a message, or is a control frame. */
+  get isAtRest(): boolean {
+    return this.#place === 'first' && !this.#isFragmented;
   }
 
   /** Bytes of the payload that is being read which are to come; 0 outside of one. */
@@ -99,6 +106,7 @@ export class FrameScanner {
     if (this.#length < least) return this.#refuse(webSocketError('WEBSOCKET_LENGTH'));
     this.#left = this.#length;
     const opcode = this.#first & 0x0f;
+    if (opcode < 8) this.#isFragmented = (this.#first & FIN) === 0;
     // A control frame may stand between the fragments of a text.
     if (opcode < 8 && opcode !== CONTINUATION) {
       this.#isText = opcode === TEXT && (this.#first & COMPRESSED) === 0;

@@ -14,6 +14,8 @@ import { CLOSE } from './opcodes.js';
 export interface FrameOutput {
   /** Takes everything; false says to hold back. */
   write(bytes: Uint8Array): boolean;
+  /** The same for a byte of each code unit. */
+  writeLatin1(text: string): boolean;
 }
 
 /** What is on its way to being a frame. */
@@ -53,7 +55,7 @@ export class FrameWriter {
   /** A message, compressed where that was agreed on and it is long enough. */
   message(message: Message): boolean {
     const agreement = this.#agreement;
-    if (!agreement?.compressor || message.payload.length < agreement.threshold) return this.#send(message);
+    if (!agreement?.compressor || message.size < agreement.threshold) return this.#send(message);
     const pending = this.#wait(message, false);
     message.compress(agreement.compressor, (compressed) => {
       if (this.#isClosed) return;
@@ -89,7 +91,7 @@ export class FrameWriter {
   }
 
   #wait(frame: Frame, isReady: boolean): Pending {
-    const size = frame.payload.length;
+    const { size } = frame;
     const pending: Pending = { size, frame, isReady };
     this.#pending.push(pending);
     this.#pendingBytes += size;
@@ -108,7 +110,9 @@ export class FrameWriter {
   #write(frame: Frame): boolean {
     if (this.#isMasking) return this.#output.write(masked(frame));
     let mayGoOn = true;
-    for (const part of frame.unmasked) mayGoOn = this.#output.write(part);
+    for (const part of frame.unmasked) {
+      mayGoOn = typeof part === 'string' ? this.#output.writeLatin1(part) : this.#output.write(part);
+    }
     return mayGoOn;
   }
 }

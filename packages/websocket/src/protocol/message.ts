@@ -7,23 +7,42 @@ import { BINARY, TEXT } from './opcodes.js';
 /** Up to here, joining header and payload costs less than sending two pieces. */
 const JOIN_AT_MOST = 16_384;
 
+/** Node writes a string of 16 KiB without memory of its own. */
+const ASCII_AT_MOST = JOIN_AT_MOST - 4;
+
 /** Frame: one frame on its way to one peer or to many. The bytes must not change until they are sent. */
 export class Frame {
   readonly opcode: number;
-  readonly payload: Buffer;
+  /** Bytes of the payload. */
+  readonly size: number;
   readonly isCompressed: boolean;
-  #unmasked: readonly Buffer[] | null = null;
+  readonly #text: string;
+  #payload: Buffer | null;
+  #unmasked: readonly (string | Buffer)[] | null = null;
 
-  constructor(opcode: number, payload: Buffer, isCompressed: boolean) {
+  constructor(opcode: number, payload: string | Buffer, isCompressed: boolean) {
+    const isText = typeof payload === 'string';
     this.opcode = opcode;
-    this.payload = payload;
+    this.size = isText ? Buffer.byteLength(payload) : payload.length;
     this.isCompressed = isCompressed;
+    this.#text = isText ? payload : '';
+    this.#payload = isText ? null : payload;
   }
 
-  /** As a server sends it, made once for all who get it; `ws` knows its form. Short ones are one piece. */
-  get unmasked(): readonly Buffer[] {
-    this.#unmasked ??= this.#encode();
+  get payload(): Buffer {
+    this.#payload ??= Buffer.from(this.#text);
+    return this.#payload;
+  }
+
+  /** As a server sends it, made once for all who get it. Short ones are one piece; a string has a byte for each code unit. */
+  get unmasked(): readonly (string | Buffer)[] {
+    this.#unmasked ??= this.#isAscii ? [head(this.opcode, this.size) + this.#text] : this.#encode();
     return this.#unmasked;
+  }
+
+  /** Whether it is short text in ASCII: that need not become bytes here. */
+  get #isAscii(): boolean {
+    return this.#payload === null && this.size === this.#text.length && this.size <= ASCII_AT_MOST;
   }
 
   #encode(): Buffer[] {
@@ -40,7 +59,7 @@ export class Message extends Frame {
 
   /** Throws UsageError for anything but text or bytes. */
   constructor(data: string | Uint8Array) {
-    super(typeof data === 'string' ? TEXT : BINARY, bytesOf(data), false);
+    super(typeof data === 'string' ? TEXT : BINARY, payloadOf(data), false);
   }
 
   /** The frame as `compressor` makes it, once for all who share it; null where it could not. */
@@ -70,9 +89,14 @@ export class Message extends Frame {
   }
 }
 
-function bytesOf(data: string | Uint8Array): Buffer {
-  if (typeof data === 'string') return Buffer.from(data);
-  if (Buffer.isBuffer(data)) return data;
+/** RFC 6455 §5.2: FIN, the opcode, no mask, and a length below 64 KiB. */
+function head(opcode: number, size: number): string {
+  if (size < 126) return String.fromCharCode(0x80 | opcode, size);
+  return String.fromCharCode(0x80 | opcode, 126, size >> 8, size & 0xff);
+}
+
+function payloadOf(data: string | Uint8Array): string | Buffer {
+  if (typeof data === 'string' || Buffer.isBuffer(data)) return data;
   if (data instanceof Uint8Array) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   throw webSocketUsageError('WEBSOCKET_DATA', typeof data);
 }

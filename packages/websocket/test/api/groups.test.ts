@@ -202,8 +202,8 @@ describe('api: groups', () => {
       const wires = await sockets(3);
       const group = groupOf(wires);
       const memory = wires.map(written);
-      group.write('one');
-      group.write('one');
+      group.write(Buffer.from('one'));
+      group.write(Buffer.from('one'));
       expect(memory[0]?.[0]).to.equal(memory[1]?.[0]);
       expect(memory[0]?.[0]).not.to.equal(memory[0]?.[1]);
       await take(wires);

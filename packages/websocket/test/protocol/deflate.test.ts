@@ -66,7 +66,8 @@ describe('protocol: what a client makes of the answer', () => {
         const agreement = readAnswer(answer, settings, 1 << 20);
         if (agreement === null) return expect.fail('declined');
         const chunks: Uint8Array[] = [];
-        const output = { write: (bytes: Uint8Array) => chunks.push(bytes) > 0 };
+        const write = (bytes: Uint8Array) => chunks.push(bytes) > 0;
+        const output = { write, writeLatin1: (text: string) => write(Buffer.from(text, 'latin1')) };
         const writer = new FrameWriter(output, false, agreement);
         const said = ['Inseam, Inseam', 'Inseam, Inseam', 'x'.repeat(200)];
         for (const text of said) writer.message(new Message(text));

@@ -29,6 +29,9 @@ function writing({ isServer = true, deflate = null, offer = 'permessage-deflate'
       chunks.push(bytes);
       return !state.isFull;
     },
+    writeLatin1(text: string): boolean {
+      return output.write(Buffer.from(text, 'latin1'));
+    },
   };
   const settings = deflate === null ? null : { ...DEFLATE_DEFAULTS, ...deflate };
   const agreement: Agreement | null = settings === null ? null : acceptOffer(offer, settings, 1 << 20);
@@ -191,7 +194,11 @@ describe('protocol: Message', () => {
   }
 
   it('is framed once for all', () => {
-    const message = new Message('Hello');
+    for (const data of ['Hello', 'é', 'x'.repeat(20_000), Buffer.from('Hello')]) {
+      const message = new Message(data);
+      expect(message.unmasked).to.equal(message.unmasked);
+    }
+    const message = new Message(Buffer.from('Hello'));
     const first = writing();
     const second = writing();
     first.writer.message(message);

@@ -113,7 +113,8 @@ describe('protocol: properties', () => {
               isServer: !isServer,
               inflate: isPlain ? null : (theirs?.inflate ?? null),
             });
-            const output = { write: (bytes: Uint8Array) => void reading.push(bytes) === undefined };
+            const write = (bytes: Uint8Array) => void reading.push(bytes) === undefined;
+            const output = { write, writeLatin1: (text: string) => write(Buffer.from(text, 'latin1')) };
             const writer = new FrameWriter(output, isServer, isPlain ? null : ours);
             for (const one of data) writer.message(new Message(one));
             writer.sendClose(1000, 'done');
