@@ -94,15 +94,12 @@ async function take<T extends WebSocket>(
     const headers = new HTTPHeaders();
     const verdict = socket.onHandshake(request, headers);
     const mayOpen = isThenable(verdict) ? await inTime(verdict, request, settings) : verdict;
+    if (connection.closed || !request.response.isUntouched) return null;
     // Who has shut its side could not say Close.
     if (mayOpen === LEFT) connection.close();
-    if (connection.closed || !request.response.isUntouched) return null;
-    if (mayOpen === false) {
-      request.sendResponse('This WebSocket was refused.', 403, headers);
-      return null;
-    }
-    open(request, socket, settings, headers, args);
-    return socket;
+    else if (mayOpen === false) request.sendResponse('This WebSocket was refused.', 403, headers);
+    else return open(request, socket, settings, headers, args);
+    return null;
   } catch (error) {
     connection.failResponse(request, error);
     return null;
@@ -140,13 +137,13 @@ async function inTime(
 }
 
 /** RFC 6455 §4.2.2. */
-function open(
+function open<T extends WebSocket>(
   request: HTTPRequest,
-  socket: WebSocket,
+  socket: T,
   settings: ServerSettings,
   headers: HTTPHeaders,
   args: unknown[],
-): void {
+): T {
   const protocol = chooseProtocol(request, settings.protocols, headers);
   const offers = request.headers.get('sec-websocket-extensions');
   const { deflate, limits } = settings;
@@ -161,6 +158,7 @@ function open(
   stream.readDelimiter = null;
   stream.upgrade('websocket', session, headers);
   session.begin(args);
+  return socket;
 }
 
 /** The first of ours that the client has; or what `onHandshake` has put into the headers, if the client has that. */

@@ -82,6 +82,15 @@ describe('api: back-pressure of writing', () => {
     expect(far.writes).to.equal(before + 1);
   });
 
+  it('onWrite is not called for a Close', async () => {
+    const far = await socketWire();
+    await far.settle();
+    const before = far.writes;
+    far.socket.close();
+    expect(await far.take()).to.deep.equal(['close 1000']);
+    expect(far.writes).to.equal(before);
+  });
+
   it('drained() resolves at once below the mark, else when the peer has read', async () => {
     const far = await unread();
     const small = isSettled(far.socket.drained());

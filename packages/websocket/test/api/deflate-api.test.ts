@@ -108,8 +108,8 @@ describe('api: permessage-deflate', () => {
       const [first, second] = await frames(far, 2);
       expect(inflated(first as Frame), what).to.equal(LONG.repeat(100));
       expect(second?.payload.readUInt16BE(0), what).to.equal(code);
-      far.client.abort();
-      await far.settle();
+      if (what === 'stop') far.send(close(1001));
+      await far.until(() => far.socket.closed && far.ended);
     }
   });
 
@@ -133,6 +133,22 @@ describe('api: permessage-deflate', () => {
     await far.until(() => far.writes > before);
     expect(far.socket.bufferedAmount).to.equal(0);
     expect(await frames(far, 2)).to.have.length(2);
+  });
+
+  it('onWrite waits for what is compressed, drained() for that or the end', async () => {
+    const far = await compressing();
+    await far.settle();
+    const before = far.writes;
+    far.socket.write('short');
+    far.socket.write(LONG);
+    // No thread of zlib has its turn among ticks.
+    for (let i = 0; i < 50; i++) await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect([far.writes, far.sink.text.endsWith('short')]).to.deep.equal([before, true]);
+    await far.until(() => far.writes > before);
+    far.socket.write(LONG);
+    const drained = far.socket.drained();
+    far.socket.abort();
+    await drained;
   });
 
   it('what waits to be compressed counts for maxBufferedBytes', async () => {

@@ -198,7 +198,7 @@ describe('api: groups', () => {
       });
     }
 
-    it('also in onClose of one of them', async () => {
+    it('each message by itself', async () => {
       const wires = await sockets(3);
       const group = groupOf(wires);
       const memory = wires.map(written);

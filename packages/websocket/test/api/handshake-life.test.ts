@@ -168,6 +168,24 @@ describe('api: a handshake that takes its time', () => {
       });
     }
 
+    it('but an answer that onHandshake has begun is still sent', async () => {
+      const door = gate();
+      class Answering extends WebSocket {
+        override async onHandshake(request: HTTPRequest): Promise<void> {
+          request.sendHeaders({ 'Content-Length': 2 });
+          await door.opened;
+          request.send('no');
+          request.finish();
+        }
+      }
+      const far = wire(webSocketHandler(Answering));
+      far.send(handshake());
+      far.client.end();
+      await far.settle();
+      door.open();
+      expect((await far.takeBytes()).toString()).to.match(/\r\n\r\nno$/);
+    });
+
     it('also before the handshake began, whatever onHandshake comes to', async () => {
       const results: unknown[] = [];
       class Never extends WebSocket {

@@ -155,6 +155,13 @@ describe('api: ping', () => {
       ]);
     });
 
+    it('the one that is too much is not told, nor answered', async () => {
+      const far = await socketWire(WebSocket, { limits });
+      far.send(Buffer.concat([pong('1'), pong('2'), pong('3'), pong('4'), pong('5')]));
+      await far.settle();
+      expect(pongs(far)).to.deep.equal(['pong 1', 'pong 2', 'pong 3']);
+    });
+
     it('as many in each second are not', async () => {
       const far = await socketWire(WebSocket, { limits });
       for (let second = 0; second < 5; second++) {

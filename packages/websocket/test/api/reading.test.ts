@@ -1,5 +1,6 @@
 import { WebSocket } from '@inseam/websocket';
 import { expect } from 'chai';
+import { deflated } from '../support/deflated.js';
 import { close, ping, text } from '../support/frames.js';
 import { type Gate, gate } from '../support/gate.js';
 import { type SocketWire, socketWire } from '../support/wire.js';
@@ -183,6 +184,16 @@ describe('api: reading', () => {
     expect(await far.take()).to.deep.equal([]);
     await openAll(far);
     expect(await far.take()).to.deep.equal(['pong later']);
+  });
+
+  it('under permessage-deflate nothing is inflated meanwhile, of which little can become much', async () => {
+    const far = await socketWire(Slow, { offer: 'permessage-deflate', perMessageDeflate: true });
+    far.send(Buffer.concat([deflated('a'), ping('behind'), text('b')]));
+    await far.until(() => far.calls.length === 2);
+    expect(await far.take()).to.deep.equal([]);
+    await openAll(far);
+    expect(await far.take()).to.deep.equal(['pong behind']);
+    expect(far.messages).to.deep.equal(['a', 'b']);
   });
 
   it('a thenable is as good as a promise', async () => {

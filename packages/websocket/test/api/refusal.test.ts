@@ -191,6 +191,15 @@ describe('api: refusing a handshake', () => {
     expect(far.log.entries.map(({ error }) => error)).to.deep.equal([failure]);
   });
 
+  for (const end of ['close', 'abort'] as const) {
+    it(`${end}() of the connection refuses without a word`, async () => {
+      const far = wire(webSocketHandler(judging(({ connection }) => connection[end]())));
+      far.send(handshake());
+      expect((await far.takeBytes()).toString()).to.equal('');
+      expect([far.ended, far.log.entries]).to.deep.equal([true, []]);
+    });
+  }
+
   it('an answer that takes its time is left to onHandshake', async () => {
     const requests: HTTPRequest[] = [];
     const far = wire(
