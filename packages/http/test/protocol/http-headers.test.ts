@@ -77,6 +77,24 @@ describe('protocol: HTTPHeaders', () => {
     expect([...HTTPHeaders.fromBlock('')]).to.deep.equal([]);
   });
 
+  it('fold and are the same afterwards, changes included', () => {
+    const headers = HTTPHeaders.fromBlock('A: 1\r\nB: 2\r\n');
+    expect(headers.delete('nothing')).to.equal(false);
+    for (const change of [() => {}, () => headers.append('C', '3'), () => headers.delete('A'), () => {}]) {
+      change();
+      const before = headers.toJSON();
+      headers.fold();
+      expect(headers.toJSON()).to.deep.equal(before);
+    }
+    expect(headers.toJSON()).to.deep.equal([
+      ['B', '2'],
+      ['C', '3'],
+    ]);
+    const made = new HTTPHeaders({ X: '1' });
+    made.fold();
+    expect(made.get('x')).to.equal('1');
+  });
+
   for (const name of badNames) {
     it(`refuses the name ${JSON.stringify(name)}`, () => {
       for (const add of [

@@ -158,6 +158,8 @@ function open<T extends WebSocket>(
   stream.readDelimiter = null;
   stream.upgrade('websocket', session, headers);
   session.begin(args);
+  // Kept as long as the socket is.
+  request.headers.fold();
   return socket;
 }
 
