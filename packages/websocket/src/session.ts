@@ -181,7 +181,13 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   /** The stream is drained. */
   onWrite(): void {
-    if (this.#state === 'open' && this.#writer.isIdle) this.#notify('onWrite', () => this.#sink.onWrite());
+    if (this.#state !== 'open' || !this.#writer.isIdle) return;
+    // Too often for a closure.
+    try {
+      this.#observe('onWrite', this.#sink.onWrite());
+    } catch (error) {
+      this.#report('onWrite threw', error);
+    }
   }
 
   // Reading -----------------------------------------------------------------------------------------------------
@@ -390,11 +396,14 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   #notify(handler: string, call: () => unknown): void {
     try {
-      const result = call();
-      if (isThenable(result)) result.then(undefined, (error) => this.#report(`${handler} rejected`, error));
+      this.#observe(handler, call());
     } catch (error) {
       this.#report(`${handler} threw`, error);
     }
+  }
+
+  #observe(handler: string, result: unknown): void {
+    if (isThenable(result)) result.then(undefined, (error) => this.#report(`${handler} rejected`, error));
   }
 
   #report(what: string, error: unknown): void {

@@ -242,16 +242,31 @@ describe('protocol: MessageCutter', () => {
       ['bytes', (text: string): string | Buffer => Buffer.from(text)],
     ] as const) {
       it(`a piece of the limit by ${name}, in ${kind}, however it is cut, and none that is longer`, () => {
+        // Of a RegExp in bytes, a Stream counts the match, too.
+        const piece = 'x'.repeat(kind === 'bytes' && delimiter instanceof RegExp ? 999 : 1_000);
         for (const cut of [1, 999, 1_000, 1_001, 1_002]) {
-          const fits = 'x'.repeat(1_000) + end;
+          const fits = piece + end;
           const exceeds = 'x'.repeat(1_001) + end;
           const parts = (text: string) => [text.slice(0, cut), text.slice(cut)].map(make);
-          expect(pieces(delimiter, parts(fits), 1_000), `at ${cut}`).to.have.length(1);
+          const expected = kind === 'text' ? piece : `0x${Buffer.from(piece).toString('hex')}`;
+          expect(pieces(delimiter, parts(fits), 1_000), `at ${cut}`).to.deep.equal([expected]);
           expect(pieces(delimiter, parts(exceeds), 1_000), `at ${cut}`).to.deep.equal(['OVERFLOW']);
         }
       });
     }
   }
+
+  it('text that can only be too long is refused before its delimiter comes', () => {
+    expect(pieces('\r\n', ['x'.repeat(1_001)], 1_000)).to.deep.equal(['…']);
+    expect(pieces('\r\n', ['x'.repeat(1_002)], 1_000)).to.deep.equal(['OVERFLOW']);
+    expect(pieces('\n', ['x'.repeat(1_000)], 1_000)).to.deep.equal(['…']);
+    expect(pieces('\n', ['x'.repeat(1_001)], 1_000)).to.deep.equal(['OVERFLOW']);
+  });
+
+  it('a RegExp goes on where it has searched', () => {
+    const long = 'x'.repeat(3_000);
+    expect(pieces(/;|---/, [long, `${long}--`, `-${long};`, 'y;'])).to.deep.equal([long + long, long, 'y']);
+  });
 
   it('a RegExp without bounds searches no more than 8 KiB again', () => {
     expect(pieces(/;+/, ['x'.repeat(8_192), ';'])).to.deep.equal(['x'.repeat(8_192)]);

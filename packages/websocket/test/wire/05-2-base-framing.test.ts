@@ -138,6 +138,11 @@ describe('RFC 6455 §5.2 Base Framing: lengths', () => {
       }),
     ),
     {
+      name: 'a length of 64 bits whose first 16 would do, with that many bytes behind it',
+      bytes: Buffer.concat([hex('82 ff 0080 000000000000'), Buffer.alloc(200)]),
+      fails: '1009 WEBSOCKET_MESSAGE_TOO_LARGE',
+    },
+    {
       name: 'one more than maxMessageBytes',
       bytes: binary(bytesOf(1_001)),
       fails: '1009 WEBSOCKET_MESSAGE_TOO_LARGE',

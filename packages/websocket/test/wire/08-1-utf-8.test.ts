@@ -38,6 +38,13 @@ describe('RFC 6455 §8.1 Handling of Errors in UTF-8: what is text', () => {
 });
 
 describe('RFC 6455 §8.1 Handling of Errors in UTF-8: what is none', () => {
+  itReads([
+    {
+      name: 'masked so that it looks like text on the wire',
+      bytes: text(Buffer.alloc(4, 0xff), { key: [0x9e, 0x9e, 0x9e, 0x9e] }),
+      fails: '1007 WEBSOCKET_UTF8',
+    },
+  ]);
   itReads(
     BAD_TEXTS.flatMap(({ name, bytes, wrongAt }): WireCase[] => [
       { name, bytes: [text('before'), text(bytes)], calls: ['text before'], fails: '1007 WEBSOCKET_UTF8' },

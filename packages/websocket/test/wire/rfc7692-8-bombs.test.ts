@@ -72,6 +72,20 @@ describe('RFC 7692 §7.2.2: maxMessageBytes is what a message has once it is inf
   );
 });
 
+describe('RFC 7692 §7.2.2: what compression makes longer', () => {
+  it('1 MiB of noise is a message of 1 MiB, and one byte more is not', async () => {
+    const far = await socketWire(undefined, DEFLATE);
+    const noise = randomBytes(MIB);
+    const compressed = compress(noise);
+    expect(compressed.length).to.be.above(MIB + 64);
+    far.send(packed(compressed, { opcode: BINARY }));
+    far.send(packed(compress(randomBytes(MIB + 1)), { opcode: BINARY }));
+    await far.until(() => far.ended);
+    expect(far.messages).to.deep.equal([noise]);
+    expect(await far.take()).to.deep.equal([REFUSED]);
+  });
+});
+
 describe('RFC 7692 §8 Security: a few bytes that become many', () => {
   afterEach(() => setCreateInflateRaw(createInflateRaw));
 
