@@ -68,6 +68,8 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   #error: InseamError | null = null;
   /** Since when the peer's answer to Close, or the end of its connection, has been awaited. */
   #closingSince = 0;
+  /** Bytes that the system had taken when the timeouts were looked at. */
+  #taken = 0;
   /** Whether it is the user who closed, so that writing is a mistake. */
   #closedByUser = false;
   /** Whether `onClose` has been called. */
@@ -216,7 +218,9 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   }
 
   onPing(data: Buffer): void {
-    if (this.#state === 'open' && this.#mayControl()) this.#writer.send(PONG, data);
+    if (this.#state !== 'open' || !this.#mayControl()) return;
+    // Who takes no pongs needs no more of them: RFC 6455 §5.5.3 asks for the latest ping's only.
+    if (this.bufferedAmount < this.#settings.limits.maxBufferedBytes) this.#writer.send(PONG, data);
   }
 
   onPong(data: Buffer): void {
@@ -273,7 +277,9 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   abort(): void {
     this.#closedByUser = true;
     // Behind `onClose` only the answer to the peer's Close is on its way.
-    if (!this.#isEndTold) this.stream.abort();
+    if (this.#isEndTold) return;
+    this.#hearNoMore();
+    this.stream.abort();
   }
 
   /** The engine is stopping. */
@@ -350,7 +356,14 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   #abortFor(error: InseamError): void {
     this.#error ??= error;
+    this.#hearNoMore();
     this.stream.giveUp(error);
+  }
+
+  /** What has come and was not handed on is dropped: the end is told later, and nothing before it. */
+  #hearNoMore(): void {
+    if (this.#state !== 'closed') this.#state = 'ending';
+    this.#inbox.discard();
   }
 
   /** The peer has finished sending, and said no Close. */
@@ -376,6 +389,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   /** For the engine's sweep. */
   checkTimeouts(now: number): void {
     if (this.#state === 'open') this.#checkAlive(now);
+    else if (this.#isTaking() || !this.#writer.isIdle) this.#closingSince = now;
     else if (now - this.#closingSince < this.#settings.limits.closeTimeoutMs) return;
     else if (this.#state === 'closing') this.#abortFor(webSocketTransportError('WEBSOCKET_CLOSE_TIMEOUT'));
     else this.stream.close();
@@ -383,9 +397,20 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   #checkAlive(now: number): void {
     const { bytesRead: received, bytesWritten: sent } = this.stream;
-    const todo = this.#keepAlive.check({ received, sent, isReading: !this.#inbox.isHeld }, now);
+    // A ping stands behind what the peer is still taking: it is there, and cannot answer yet.
+    const isTaking = this.#isTaking();
+    const isReading = !this.#inbox.isHeld && !this.#reader.isBusy && !isTaking;
+    const todo = this.#keepAlive.check({ received, sent, isReading }, now);
     if (todo === 'ping') this.#sendPing(null, false);
     else if (todo === 'timeout') this.#giveUpOn(webSocketError('WEBSOCKET_PONG_TIMEOUT'));
+  }
+
+  /** Whether the peer has taken something of what waits since the last time. */
+  #isTaking(): boolean {
+    const { bytesWritten, pendingBytes } = this.stream;
+    const before = this.#taken;
+    this.#taken = bytesWritten - pendingBytes;
+    return this.#taken !== before && (pendingBytes > 0 || this.#state !== 'open');
   }
 
   // Behind the scenes -------------------------------------------------------------------------------------------

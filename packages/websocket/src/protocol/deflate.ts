@@ -47,12 +47,19 @@ export interface Agreement {
 
 type Done = (compressed: Buffer | null) => void;
 
+interface Job {
+  readonly data: Buffer;
+  /** Asked when its turn has come: nobody may be there any more. */
+  readonly isWanted: () => boolean;
+  readonly done: Done;
+}
+
 /** Compresses one message after the other; `ws` must not be given two at once, nor lose its stream meanwhile. */
 export class Compressor {
   readonly #deflate: PerMessageDeflate;
   /** Whether each message stands for itself, so that it can be sent to others, too. */
   readonly isShared: boolean;
-  #waiting: { data: Buffer; done: Done }[] = [];
+  #waiting: Job[] = [];
   #isAtWork = false;
   #isClosed = false;
 
@@ -63,9 +70,9 @@ export class Compressor {
     this.#deflate.accept([{ ...context, server_max_window_bits: [String(bits)] }]);
   }
 
-  /** Calls `done` later, in the order of the calls; with null when that is given up. */
-  compress(data: Buffer, done: Done): void {
-    this.#waiting.push({ data, done });
+  /** Calls `done` later, in the order of the calls; with null when that is given up, or not wanted any more. */
+  compress(data: Buffer, isWanted: () => boolean, done: Done): void {
+    this.#waiting.push({ data, isWanted, done });
     if (!this.#isAtWork) this.#next();
   }
 
@@ -77,14 +84,22 @@ export class Compressor {
   }
 
   #next(): void {
-    const job = this.#waiting.shift();
+    // What was written to those who have gone must not keep the others waiting.
+    let job = this.#waiting.shift();
+    for (; job !== undefined && !job.isWanted(); job = this.#waiting.shift()) job.done(null);
     this.#isAtWork = job !== undefined;
-    if (job !== undefined) {
-      this.#deflate.compress(job.data, true, (error, compressed) => {
-        job.done(error ? null : (compressed ?? null));
+    if (job === undefined) {
+      if (this.#isClosed) this.#deflate.cleanup();
+      return;
+    }
+    const { data, done } = job;
+    this.#deflate.compress(data, true, (error, compressed) => {
+      try {
+        done(error ? null : (compressed ?? null));
+      } finally {
         this.#next();
-      });
-    } else if (this.#isClosed) this.#deflate.cleanup();
+      }
+    });
   }
 }
 

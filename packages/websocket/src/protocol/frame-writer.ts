@@ -12,6 +12,8 @@ import { CLOSE } from './opcodes.js';
 
 /** Where frames go: a stream, as a rule. */
 export interface FrameOutput {
+  /** Whether it takes nothing any more, and may throw: the connection can have ended while zlib was at work. */
+  readonly closed?: boolean;
   /** Takes everything; false says to hold back. */
   write(bytes: Uint8Array): boolean;
   /** The same for a byte of each code unit. */
@@ -57,7 +59,8 @@ export class FrameWriter {
     const agreement = this.#agreement;
     if (!agreement?.compressor || message.size < agreement.threshold) return this.#send(message);
     const pending = this.#wait(message, false);
-    message.compress(agreement.compressor, (compressed) => {
+    const isWanted = () => !this.#isClosed && !this.#output.closed;
+    message.compress(agreement.compressor, isWanted, (compressed) => {
       if (this.#isClosed) return;
       pending.isReady = true;
       if (compressed !== null) pending.frame = compressed;
@@ -108,6 +111,7 @@ export class FrameWriter {
   }
 
   #write(frame: Frame): boolean {
+    if (this.#output.closed) return false;
     if (this.#isMasking) return this.#output.write(masked(frame));
     let mayGoOn = true;
     for (const part of frame.unmasked) {

@@ -63,22 +63,23 @@ export class Message extends Frame {
   }
 
   /** The frame as `compressor` makes it, once for all who share it; null where it could not. */
-  compress(compressor: Compressor, done: (compressed: Frame | null) => void): void {
+  compress(compressor: Compressor, isWanted: () => boolean, done: Waiting['done']): void {
     if (!compressor.isShared) {
-      compressor.compress(this.payload, (compressed) => done(this.#compressed(compressed)));
+      compressor.compress(this.payload, isWanted, (compressed) => done(this.#compressed(compressed)));
       return;
     }
     this.#compressions ??= new Map();
     const compression = this.#compressions.get(compressor);
     if (compression?.result !== undefined) done(compression.result);
-    else if (compression !== undefined) compression.waiting.push(done);
+    else if (compression !== undefined) compression.waiting.push({ isWanted, done });
     else {
-      const begun: Compression = { waiting: [done], result: undefined };
+      const begun: Compression = { waiting: [{ isWanted, done }], result: undefined };
       this.#compressions.set(compressor, begun);
-      compressor.compress(this.payload, (compressed) => {
+      const isWantedByAny = () => begun.waiting.some((one) => one.isWanted());
+      compressor.compress(this.payload, isWantedByAny, (compressed) => {
         const result = this.#compressed(compressed);
         begun.result = result;
-        for (const tell of begun.waiting) tell(result);
+        for (const one of begun.waiting) one.done(result);
         begun.waiting = [];
       });
     }
@@ -101,8 +102,13 @@ function payloadOf(data: string | Uint8Array): string | Buffer {
   throw webSocketUsageError('WEBSOCKET_DATA', typeof data);
 }
 
+interface Waiting {
+  isWanted(): boolean;
+  done(compressed: Frame | null): void;
+}
+
 /** A compression that several wait for; `result` is undefined until it is there. */
 interface Compression {
-  waiting: ((compressed: Frame | null) => void)[];
+  waiting: Waiting[];
   result: Frame | null | undefined;
 }

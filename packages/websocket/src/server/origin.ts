@@ -32,9 +32,9 @@ export function mayConnect(origin: string | null, host: string, origins: Origins
   return page !== '' && page === hostIn(`http://${host}`);
 }
 
-/** Host and port, one of the two default ports left out; '' where there is none. */
+/** Host and port, one of the two default ports left out; '' where there is none. An extension's "host" is none. */
 function hostIn(url: string): string {
-  return URL.canParse(url) ? new URL(url).host.replace(/:(?:80|443)$/, '') : '';
+  return /^https?:\/\//i.test(url) && URL.canParse(url) ? new URL(url).host.replace(/:(?:80|443)$/, '') : '';
 }
 
 function trimmed(origin: unknown): string {

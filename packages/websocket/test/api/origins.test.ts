@@ -43,6 +43,7 @@ const sameHost: Case[] = [
   ['null', 'example.com', 'null', 403],
   ['null for a host of that name', 'null', 'null', 403],
   ['a file', 'example.com', 'file://', 403],
+  ['an application of that name', 'example.com', 'app://example.com', 403],
   ['no URL', 'example.com', 'example.com', 403],
   ['an empty one', 'example.com', '', 403],
   ['an empty host', '', 'http://example.com', 403],
