@@ -98,7 +98,9 @@ export const WEBSOCKET_ERRORS = Object.freeze({
   WEBSOCKET_REQUEST: { message: 'the request has been answered already' },
   WEBSOCKET_PROTOCOL: { message: 'the client did not offer this subprotocol', section: 'RFC 6455 §4.2.2' },
   WEBSOCKET_OPTION: { message: 'an option is unknown or has a value that it does not take' },
-  WEBSOCKET_URL: { message: 'a URL must be ws:, wss:, ws+unix: or wss+unix:, without a fragment' },
+  WEBSOCKET_URL: {
+    message: 'a URL must be ws:, wss:, http:, https:, ws+unix: or wss+unix:, without a fragment',
+  },
   WEBSOCKET_DATA: { message: 'a message is a string or a Uint8Array' },
   WEBSOCKET_PING: { message: 'a ping carries at most 125 bytes', section: 'RFC 6455 §5.5' },
   WEBSOCKET_CLOSE: {
@@ -111,7 +113,7 @@ export const WEBSOCKET_ERRORS = Object.freeze({
   WEBSOCKET_NOT_CONNECTED: { message: 'not connected yet: wait for onConnect' },
   WEBSOCKET_CLOSED: { message: 'this end has closed the WebSocket already' },
   WEBSOCKET_READ_IN_USE: { message: 'the WebSocket is read by another loop already' },
-  WEBSOCKET_NO_REQUEST: { message: 'a client has no request: that is the server’s side' },
+  WEBSOCKET_NO_REQUEST: { message: 'there is no request: only a server has one, from onHandshake on' },
   WEBSOCKET_GROUP: { message: 'a group over a bus has a topic, and takes WebSockets' },
 } as const satisfies Record<string, WebSocketErrorEntry>);
 

@@ -2,7 +2,7 @@
  * Inbox: what has come and is for the user, messages and then the peer's Close, handed on in order and one at a time. Everything
  * that can hold reading back stands here: the user's pause, a handler whose promise is pending, a loop that is not asking.
  */
-import { isThenable } from '@inseam/engine';
+import { ENGINE_LIMITS, type InseamError, isThenable } from '@inseam/engine';
 import { NEED_MORE } from '@inseam/engine/byte-window';
 import { OVERFLOW, PieceIterator } from '@inseam/engine/pieces';
 import { webSocketError, webSocketUsageError } from './errors.js';
@@ -12,6 +12,10 @@ import { ENTIRE_MESSAGE, MessageCutter, type MessageDelimiter } from './protocol
 export interface InboxSink {
   /** Whether messages are wanted: not after our own Close. */
   readonly isOpen: boolean;
+  /** Whether there is a handler to give them to. */
+  readonly isHeard: boolean;
+  /** Whether there will be a loop in its place, since nobody has written a class. */
+  readonly isLoopAwaited: boolean;
   /** Calls the user's handler; what that throws is reported there. */
   onPiece(piece: unknown): unknown;
   onPieceRejected(error: unknown): void;
@@ -26,6 +30,11 @@ export interface InboxSink {
   /** Calls `Inbox.handOn` in the next turn. */
   handOnSoon(): void;
 }
+
+/** Bytes of messages that wait for a loop which has not begun. As much as the engine keeps for a delimiter. */
+const MAX_UNHEARD_BYTES = ENGINE_LIMITS.bufferSize;
+/** What a message takes beside its bytes. */
+const MESSAGE_BYTES = 64;
 
 type Incoming =
   | { readonly data: Buffer; readonly isBinary: boolean }
@@ -45,6 +54,11 @@ export class Inbox {
   #isAwaited = false;
   #iterator: PieceIterator<unknown> | null = null;
   #isPieceWanted = false;
+  #unheardBytes = 0;
+  /** Nobody has asked for so long that messages are passed over. */
+  #isDeaf = false;
+  /** Set when nothing more will come; what waits is still there for a loop. */
+  #end: { readonly error: InseamError | null } | null = null;
 
   constructor(sink: InboxSink, limit: number) {
     this.#sink = sink;
@@ -54,7 +68,18 @@ export class Inbox {
   /** After our own Close nothing is: the peer's must be read. */
   get isHeld(): boolean {
     if (!this.#sink.isOpen) return false;
+    if (this.#isUnheard) return this.#isPausedByUser || this.#unheardBytes > MAX_UNHEARD_BYTES;
     return this.#isPausedByUser || this.#isAwaited || (this.#iterator !== null && !this.#isPieceWanted);
+  }
+
+  /** Whether a handler is at work, or something waits for it to be done. */
+  get isAtWork(): boolean {
+    return this.#isAwaited;
+  }
+
+  /** Neither a handler nor a loop: what comes waits for the latter. */
+  get #isUnheard(): boolean {
+    return this.#iterator === null && !this.#sink.isHeard;
   }
 
   get readDelimiter(): MessageDelimiter {
@@ -77,15 +102,35 @@ export class Inbox {
   // What comes --------------------------------------------------------------------------------------------------
 
   message(data: Buffer, isBinary: boolean): void {
-    if (this.#waiting.length === 0 && this.#cutter === null && !this.isHeld) {
+    if (this.#isUnheard) this.#keep(data, isBinary);
+    else if (this.#waiting.length === 0 && this.#cutter === null && !this.isHeld) {
       this.#give(isBinary ? data : data.toString());
-      return;
+    } else {
+      this.#waiting.push({ data, isBinary });
+      this.handOn();
     }
+  }
+
+  /** For a loop that may come. A class that has no handler may never have one, and its peer must not be held up by that. */
+  #keep(data: Buffer, isBinary: boolean): void {
+    if (this.#isDeaf) return;
     this.#waiting.push({ data, isBinary });
-    this.handOn();
+    this.#unheardBytes += data.length + MESSAGE_BYTES;
+    if (this.#unheardBytes <= MAX_UNHEARD_BYTES) return;
+    if (this.#sink.isLoopAwaited) this.#sink.onHold(true);
+    else {
+      this.#isDeaf = true;
+      this.#unheardBytes = 0;
+      this.#waiting = [];
+    }
   }
 
   closed(code: number, reason: string): void {
+    if (this.#isUnheard) {
+      // Answered at once: there may be nobody who would ever come to it.
+      this.#sink.onClosed(code, reason);
+      return;
+    }
     this.#waiting.push({ code, reason });
     this.handOn();
   }
@@ -94,12 +139,19 @@ export class Inbox {
   handOn(): void {
     if (this.#isHandingOn) return;
     this.#isHandingOn = true;
-    while (!this.isHeld && this.#sink.isOpen) {
+    while (!this.isHeld && this.#sink.isOpen && !this.#isUnheard) {
       const piece = this.#nextPiece();
       if (piece !== NEED_MORE) this.#give(piece);
       else if (!this.#takeWaiting()) break;
     }
     this.#isHandingOn = false;
+  }
+
+  /** Nothing more will come. What nobody has heard waits for a loop. */
+  finish(error: InseamError | null): void {
+    this.#end ??= { error };
+    if (!this.#isUnheard) this.discard();
+    this.endLoop(error);
   }
 
   /** Nothing more is wanted of what waits; answers the peer's Close if that is among it. */
@@ -118,7 +170,8 @@ export class Inbox {
     const iterator = new PieceIterator<unknown>({
       demandPiece: () => {
         this.#isPieceWanted = true;
-        this.#holdOrGoOn();
+        if (this.#end === null) this.#holdOrGoOn();
+        else this.#giveLeft(this.#end.error);
       },
       leave: () => {
         this.#iterator = null;
@@ -127,15 +180,28 @@ export class Inbox {
     });
     this.#iterator = iterator;
     this.#isPieceWanted = false;
-    this.#holdOrGoOn();
+    this.#unheardBytes = 0;
+    if (this.#end === null) this.#holdOrGoOn();
+    else if (this.#waiting.length === 0) this.endLoop(this.#end.error);
     return iterator;
   }
 
   /** Nothing will follow; an `error` is thrown into the loop. */
-  endLoop(error: Error | null): void {
+  endLoop(error: InseamError | null): void {
     const iterator = this.#iterator;
     this.#iterator = null;
-    iterator?.end(error as Parameters<PieceIterator<unknown>['end']>[0]);
+    iterator?.end(error);
+  }
+
+  /** What had come before the end. */
+  #giveLeft(error: InseamError | null): void {
+    for (;;) {
+      const piece = this.#nextPiece();
+      if (piece !== NEED_MORE) this.#give(piece);
+      else if (!this.#takeWaiting()) break;
+      if (!this.#isPieceWanted) return;
+    }
+    this.endLoop(error);
   }
 
   // Behind the scenes -------------------------------------------------------------------------------------------

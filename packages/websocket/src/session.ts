@@ -5,7 +5,13 @@
  * It is longer than 300 lines because writing, reading, closing and failing all turn on one state, which is changed in
  * this file only.
  */
-import { type InseamError, isThenable, type Stream, type StreamOwner } from '@inseam/engine';
+import {
+  type InseamError,
+  isThenable,
+  type Stream,
+  type StreamOwner,
+  type TimerHandle,
+} from '@inseam/engine';
 import {
   WebSocketProtocolError,
   webSocketError,
@@ -29,10 +35,17 @@ import { RateLimit } from './protocol/rate-limit.js';
 export interface SessionSink {
   /** For reports: the name of the user's class. */
   readonly name: string;
+  /** For the log: who is at the other end. */
+  readonly peer: string;
+  /** Whether there is an `onRead` of the user's, and whether there can be, or it is WebSocket itself. */
+  readonly isHeard: boolean;
+  readonly isPlain: boolean;
   onConnect(args: unknown[]): unknown;
   onRead(piece: unknown): unknown;
   onWrite(): unknown;
   onPong(rttMsOrData: number | Buffer): unknown;
+  /** Nothing can be written any more. */
+  onLeaving(): void;
   onClose(code: number, reason: string, error: InseamError | null): unknown;
 }
 
@@ -42,6 +55,9 @@ export interface SessionParts {
   readonly isServer: boolean;
   readonly agreement: Agreement | null;
 }
+
+/** How long more than `maxBufferedBytes` may wait. A second: what is left then would be a second late. */
+const PATIENCE_MS = 1_000;
 
 /**
  * `open` until a Close is sent or received; `closing` while the peer's answer to ours is awaited; `ending` when nothing more is
@@ -72,6 +88,9 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   #taken = 0;
   /** Whether it is the user who closed, so that writing is a mistake. */
   #closedByUser = false;
+  #isStopping = false;
+  /** Runs out when too much has waited for too long. */
+  #patience: TimerHandle | null = null;
   /** Whether `onClose` has been called. */
   #isEndTold = false;
   /** Those who wait for what is being compressed. */
@@ -106,6 +125,12 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   get isOpen(): boolean {
     return this.#state === 'open';
   }
+  get isHeard(): boolean {
+    return this.#sink.isHeard;
+  }
+  get isLoopAwaited(): boolean {
+    return this.#sink.isPlain;
+  }
   get bufferedAmount(): number {
     return this.#state === 'closed' ? 0 : this.#writer.pendingBytes + this.stream.pendingBytes;
   }
@@ -122,7 +147,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   /** The messages for a loop. */
   iterate(): AsyncIterableIterator<unknown, undefined> {
     const iterator = this.#inbox.iterate();
-    if (this.#state !== 'open') this.#inbox.endLoop(this.#error);
+    if (this.#state === 'closing') this.#inbox.endLoop(null);
     return iterator;
   }
 
@@ -131,12 +156,16 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   /** False says to hold back, or that nobody gets it. Throws UsageError after our own `close`. */
   write(message: Message): boolean {
     if (!this.#mayWrite()) return false;
-    const waiting = this.bufferedAmount;
-    // One message may always wait, however long.
-    const isTooMuch = waiting + message.size > this.#settings.limits.maxBufferedBytes;
-    if (isTooMuch && waiting > 0) return this.#isTooSlow();
+    const isTooMuch = this.#isTooMuch(message.size);
+    if (isTooMuch && !this.#mayPileUp()) return false;
     const mayGoOn = this.#writer.message(message);
-    return mayGoOn && this.#writer.pendingBytes < this.stream.highWaterMark;
+    return mayGoOn && !isTooMuch && this.#writer.pendingBytes < this.stream.highWaterMark;
+  }
+
+  /** One message may always wait, however long. */
+  #isTooMuch(more: number): boolean {
+    const waiting = this.bufferedAmount;
+    return waiting > 0 && waiting + more > this.#settings.limits.maxBufferedBytes;
   }
 
   /** `write` of a message that others get, too: whether this peer does. */
@@ -162,10 +191,23 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     return false;
   }
 
-  #isTooSlow(): false {
-    if (this.#settings.slowReader === 'drop') this.dropped++;
-    else this.#abortFor(webSocketTransportError('WEBSOCKET_SLOW_READER'));
-    return false;
+  /** Much that is written at once says nothing of the peer: it is given a moment to take it. */
+  #mayPileUp(): boolean {
+    if (this.#settings.slowReader === 'drop') {
+      this.dropped++;
+      return false;
+    }
+    this.#patience ??= this.stream.engine.defer(PATIENCE_MS, () => {
+      this.#patience = null;
+      if (this.#isTooMuch(0)) this.#giveUpOnSlow();
+    });
+    return true;
+  }
+
+  #giveUpOnSlow(): void {
+    const error = webSocketTransportError('WEBSOCKET_SLOW_READER');
+    this.stream.logger.warn(`dropped the WebSocket with ${this.#sink.peer}`, error);
+    this.#abortFor(error);
   }
 
   /** Without data, one whose pong is timed; `isAsked` when it is the user who wants to know. */
@@ -210,6 +252,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
     this.#reader.isHeld = isHeld;
     if (isHeld || this.#reader.isBusy) this.stream.pause();
     else if (!this.#inbox.isHeld) this.stream.resume();
+    if (!isHeld) this.#stopIfIdle();
   }
 
   /** What comes after our Close is passed over, as by browsers. */
@@ -284,12 +327,19 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   /** The engine is stopping. */
   shutdown(): void {
-    this.#startClosing(GOING_AWAY, 'going away');
+    this.#isStopping = true;
+    this.#closingSince = this.#now();
+    this.#stopIfIdle();
+  }
+
+  /** What a handler is at work on is finished first, and what had come behind it; for `closeTimeoutMs`. */
+  #stopIfIdle(): void {
+    if (this.#isStopping && !this.#inbox.isAtWork) this.#startClosing(GOING_AWAY, 'going away');
   }
 
   #startClosing(code: number, reason: string): void {
     if (this.#state !== 'open' || this.stream.closed) return;
-    this.#state = 'closing';
+    this.#leave('closing');
     this.#closingSince = this.#now();
     this.#writer.sendClose(code, reason);
     this.#inbox.endLoop(null);
@@ -316,10 +366,9 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   /** Everything is said. A client lets the server shut the connection, which costs whoever is first more: §7.1.1. */
   #end(): void {
-    this.#state = 'ending';
+    this.#leave('ending');
     this.#closingSince = this.#now();
-    this.#inbox.discard();
-    this.#inbox.endLoop(this.#error);
+    this.#inbox.finish(this.#error);
     if (!this.#writer.isIdle) return;
     if (this.#isServer || this.#error !== null) this.stream.close();
     else this.stream.resume();
@@ -340,9 +389,7 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   /** RFC 6455 §7.1.7: says why, and reads no further. */
   #fail(error: WebSocketProtocolError): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
-    const peer = this.stream.remoteAddress;
-    const from = peer !== null && 'host' in peer ? peer.host : 'a local peer';
-    this.stream.logger.warn(`failed the WebSocket with ${from} by ${error.closeCode}`, error);
+    this.stream.logger.warn(`failed the WebSocket with ${this.#sink.peer} by ${error.closeCode}`, error);
     this.#error = error;
     if (this.#state === 'open') this.#writer.sendClose(error.closeCode, error.message);
     this.#end();
@@ -362,8 +409,16 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
 
   /** What has come and was not handed on is dropped: the end is told later, and nothing before it. */
   #hearNoMore(): void {
-    if (this.#state !== 'closed') this.#state = 'ending';
+    if (this.#state !== 'closed') this.#leave('ending');
     this.#inbox.discard();
+  }
+
+  #leave(state: State): void {
+    const wasOpen = this.#state === 'open';
+    this.#state = state;
+    this.#patience?.cancel();
+    this.#patience = null;
+    if (wasOpen) this.#sink.onLeaving();
   }
 
   /** The peer has finished sending, and said no Close. */
@@ -376,13 +431,12 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   onClose(reason: InseamError | null): void {
     // Behind the peer's Close it does not matter how the connection went.
     if (this.#code === NO_CLOSE) this.#error ??= reason;
-    this.#state = 'closed';
+    this.#leave('closed');
     // First, for what closing the reader breaks off is handed to the writer.
     this.#writer.close();
     this.#reader.close();
     this.#onWriterIdle();
-    this.#inbox.discard();
-    this.#inbox.endLoop(this.#error);
+    this.#inbox.finish(this.#error);
     this.#tellEnd();
   }
 
@@ -396,6 +450,10 @@ export class Session implements StreamOwner, FrameSink, InboxSink {
   }
 
   #checkAlive(now: number): void {
+    if (this.#isStopping && now - this.#closingSince >= this.#settings.limits.closeTimeoutMs) {
+      this.#startClosing(GOING_AWAY, 'going away');
+      return;
+    }
     const { bytesRead: received, bytesWritten: sent } = this.stream;
     // A ping stands behind what the peer is still taking: it is there, and cannot answer yet.
     const isTaking = this.#isTaking();

@@ -24,8 +24,26 @@ export interface Opening extends SessionParts {
 
 /** What a group wants to know of its members. */
 interface Membership {
+  /** It is closing: nothing can be written to it any more. */
   forget(socket: WebSocket): void;
 }
+
+/**
+ * What this package needs of a WebSocket beside what users see. No methods: a subclass may well have a `join` or an `open` of its own.
+ */
+export interface Internals {
+  /** For servers: `request` asks for `socket`, which may refuse. */
+  ask(socket: WebSocket, request: HTTPRequest): void;
+  /** The handshake is done: the session, which has to get the stream's events from now on. */
+  open(socket: WebSocket, opening: Opening): Session;
+  /** A message that others get, too; whether it was sent. */
+  write(socket: WebSocket, message: Message): boolean;
+  /** `group` is told when the socket closes. False where it does already; throws UsageError before `onConnect`. */
+  join(socket: WebSocket, group: Membership): boolean;
+  leave(socket: WebSocket, group: Membership): void;
+}
+
+export let internals: Internals;
 
 export class WebSocket implements AsyncIterable<string | Buffer> {
   #session: Session | null = null;
@@ -55,13 +73,17 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
 
   /**
    * A server's first: the request can be taken or refused. Entries of `headers` are added to the answer, cookies by
-   * `request.cookiesOut`. False refuses with 403; an HTTPError that is thrown, or an answer that is sent, refuses with
-   * anything else. By then the request is known to be a handshake, from an origin that may.
+   * `request.cookiesOut`. What is false, as null and '' are, refuses with 403, but nothing (undefined) does not; an HTTPError that is
+   * thrown, or an answer that is sent, refuses with anything else. By then the request is known to be a handshake, from an
+   * origin that may.
    */
   onHandshake(_request: HTTPRequest, _headers: HTTPHeaders): unknown {
     return true;
   }
-  /** The WebSocket is open; `args` are those given to `webSocketHandler`, `upgrade` or `connect`. */
+  /**
+   * The WebSocket is open; `args` are those given to `webSocketHandler`, `upgrade` or `connect`. A promise of it is not waited for:
+   * `onRead` may come meanwhile.
+   */
   onConnect(..._args: unknown[]): unknown {
     return undefined;
   }
@@ -98,7 +120,7 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
   get closed(): boolean {
     return this.#hasClosed;
   }
-  /** The request that was the handshake. Throws UsageError on a client. */
+  /** The request that is the handshake, from `onHandshake` on. Throws UsageError on a client, and in a constructor. */
   get request(): HTTPRequest {
     if (this.#request === null) throw webSocketUsageError('WEBSOCKET_NO_REQUEST');
     return this.#request;
@@ -149,7 +171,7 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
   /**
    * Sends a message, a string as text, bytes as binary; they must not change until they are sent. Answers false when so much waits
    * that it is better to hold back until `onWrite` or `drained()`, or when the peer has gone. Throws UsageError before
-   * `onConnect` and after `close()`.
+   * `onConnect` and after `close()` or `abort()`.
    */
   write(data: string | Uint8Array): boolean {
     return this.#opened().write(new Message(data));
@@ -176,11 +198,16 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
   }
 
   /**
-   * The messages, or pieces, in place of `onRead`: `for await (const message of socket)`. The peer waits for a slow loop. The loop ends with the
-   * WebSocket, and throws the error of an end that was not in good order. Leaving it early closes the WebSocket.
+   * The messages, or what `readDelimiter` makes of them, in place of `onRead`: `for await (const message of socket)`. The peer waits for a slow
+   * loop. The loop ends with the WebSocket, and throws the error of an end that was not in good order. Leaving it early closes
+   * the WebSocket. What has come before, while there was no `onRead`, is not lost: up to 64 KiB wait for it.
    */
+  pieces<T = string | Buffer>(): AsyncIterableIterator<T, undefined> {
+    return this.#opened().iterate() as AsyncIterableIterator<T, undefined>;
+  }
+
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer, undefined> {
-    return this.#opened().iterate() as AsyncIterableIterator<string | Buffer, undefined>;
+    return this.pieces();
   }
 
   // Closing -----------------------------------------------------------------------------------------------------
@@ -202,40 +229,31 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     this.#opened().abort();
   }
 
-  // For `upgrade` and `connect` ---------------------------------------------------------------------------------
-
-  /** The handshake is done: the session, which has to get the stream's events from now on. */
-  open(opening: Opening): Session {
-    const inner = new WebSocket.#Inner(this, opening);
-    inner.session = new Session(inner, opening);
-    inner.session.readDelimiter = this.#readDelimiter;
-    return inner.session;
-  }
-
-  // For groups --------------------------------------------------------------------------------------------------
-
-  /** For groups: a message that others get, too; whether it was sent. */
-  writeMessage(message: Message): boolean {
-    return this.#session?.writeShared(message) ?? false;
-  }
-
-  /** For groups: `group` is told when this is closed. False where that is so already; throws UsageError before `onConnect`. */
-  join(group: Membership): boolean {
-    if (this.#hasClosed) return false;
-    this.#opened();
-    this.#groups ??= new Set();
-    this.#groups.add(group);
-    return true;
-  }
-
-  /** For groups: ends `join`. */
-  leave(group: Membership): void {
-    this.#groups?.delete(group);
-  }
-
   #opened(): Session {
     if (this.#session === null) throw webSocketUsageError('WEBSOCKET_NOT_CONNECTED');
     return this.#session;
+  }
+
+  static {
+    internals = {
+      ask(socket, request) {
+        socket.#request = request;
+      },
+      open(socket, opening) {
+        const inner = new WebSocket.#Inner(socket, opening);
+        inner.session = new Session(inner, opening);
+        inner.session.readDelimiter = socket.#readDelimiter;
+        return inner.session;
+      },
+      write: (socket, message) => socket.#session?.writeShared(message) ?? false,
+      join(socket, group) {
+        if (!socket.#opened().isOpen) return false;
+        socket.#groups ??= new Set();
+        socket.#groups.add(group);
+        return true;
+      },
+      leave: (socket, group) => void socket.#groups?.delete(group),
+    };
   }
 
   static readonly #Inner = class {
@@ -249,6 +267,19 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     }
     get name(): string {
       return this.#socket.constructor.name;
+    }
+    get peer(): string {
+      const { request } = this.#opening;
+      const { remoteAddress } = this.#opening.stream;
+      const host = remoteAddress !== null && 'host' in remoteAddress ? remoteAddress.host : '';
+      if (request === null) return host || 'a local server';
+      return `${request.remoteIp || 'a local client'} at ${request.path}`;
+    }
+    get isHeard(): boolean {
+      return this.#socket.onRead !== WebSocket.prototype.onRead;
+    }
+    get isPlain(): boolean {
+      return this.#socket.constructor === WebSocket;
     }
     /** Not before: a 101 that could not be sent leaves the connection to HTTP. */
     onConnect(args: unknown[]): unknown {
@@ -268,11 +299,13 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     onPong(pong: number | Buffer): unknown {
       return this.#socket.onPong(pong);
     }
+    onLeaving(): void {
+      const groups = this.#socket.#groups ?? [];
+      this.#socket.#groups = null;
+      for (const group of groups) group.forget(this.#socket);
+    }
     onClose(code: number, reason: string, error: InseamError | null): unknown {
-      const socket = this.#socket;
-      socket.#hasClosed = true;
-      for (const group of socket.#groups ?? []) group.forget(socket);
-      socket.#groups = null;
+      this.#socket.#hasClosed = true;
       return this.#socket.onClose(code, reason, error);
     }
   };

@@ -539,7 +539,8 @@ export class HTTPConnection extends Stream {
     // Work that was given the request's signal ends so when the client leaves; any other failure is one.
     const isAbort = request.hasLeft && error instanceof Error && error.name === 'AbortError';
     const message = `the handler of ${request.method} ${request.path} failed`;
-    if (isAbort || (request.hasLeft && error instanceof TransportError)) this.logger.debug(message, error);
+    const isGone = request.hasLeft || this.#isUpgraded;
+    if (isAbort || (isGone && error instanceof TransportError)) this.logger.debug(message, error);
     else this.engine.report(error ?? 'nothing was thrown', message, this);
   }
 

@@ -8,7 +8,7 @@ import { HTTPProtocolError } from '@inseam/http';
 import { WebSocketHandshakeError, webSocketTransportError } from '../errors.js';
 import type { WebSocketSettings } from '../options.js';
 import type { Session } from '../session.js';
-import type { WebSocket } from '../websocket.js';
+import { internals, type WebSocket } from '../websocket.js';
 import { AnswerReader } from './answer-reader.js';
 import { agreedBy } from './handshake-answer.js';
 
@@ -109,7 +109,7 @@ export class HandshakeStream extends Stream {
     }
     const { protocol, agreement } = agreedBy(head, key, settings);
     const extensions = agreement?.text ?? '';
-    const session = socket.open({
+    const session = internals.open(socket, {
       stream: this,
       settings,
       isServer: false,

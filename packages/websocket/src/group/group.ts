@@ -13,7 +13,7 @@ import {
 import { webSocketUsageError } from '../errors.js';
 import { Message } from '../protocol/message.js';
 import { BINARY, TEXT } from '../protocol/opcodes.js';
-import { WebSocket } from '../websocket.js';
+import { internals, WebSocket } from '../websocket.js';
 import type { Bus } from './bus.js';
 
 export interface GroupOptions {
@@ -76,17 +76,17 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
   add(socket: T): this {
     if (!(socket instanceof WebSocket))
       throw webSocketUsageError('WEBSOCKET_GROUP', 'add() takes a WebSocket');
-    if (socket.join(this)) this.#members.add(socket);
+    if (internals.join(socket, this)) this.#members.add(socket);
     return this;
   }
 
   /** Whether it was a member. */
   delete(socket: T): boolean {
-    socket.leave(this);
+    internals.leave(socket, this);
     return this.#members.delete(socket);
   }
 
-  /** For WebSocket: it is closed. */
+  /** For WebSocket: it closes. */
   forget(socket: WebSocket): void {
     this.#members.delete(socket as T);
   }
@@ -103,7 +103,7 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
 
   /** Lets go of all members, which stay open, and leaves the bus; rejects where the bus cannot do that. Idempotent. */
   async close(): Promise<void> {
-    for (const member of this.#members) member.leave(this);
+    for (const member of this.#members) internals.leave(member, this);
     this.#members.clear();
     this.#bus = null;
     const subscription = this.#subscription;
@@ -115,7 +115,7 @@ export class Group<T extends WebSocket = WebSocket> implements Iterable<T> {
   #deliver(message: Message, except?: WebSocket): number {
     let count = 0;
     for (const member of this.#members) {
-      if (member !== except && member.writeMessage(message)) count++;
+      if (member !== except && internals.write(member, message)) count++;
     }
     return count;
   }

@@ -7,7 +7,10 @@ import { mayConnect, type Origins } from './origin.js';
 /** Why a request is not taken. */
 export interface Refusal {
   readonly status: 400 | 403 | 426;
+  /** For the client. */
   readonly text: string;
+  /** For the log, in its place. */
+  readonly detail?: string;
 }
 
 /** RFC 9110 §15.5.22 and RFC 6455 §4.4: what a 426 has to say. */
@@ -35,7 +38,8 @@ export function checkHandshake(request: HTTPRequest, origins: Origins): Refusal 
   const given = headers.getAll('origin');
   if (given.length > 1) return bad('there are two origins');
   if (!mayConnect(given[0] ?? null, request.host, origins)) {
-    return { status: 403, text: 'Pages from this origin may not connect.' };
+    const detail = `${given[0]} is not ${origins === undefined ? `of ${request.host}` : 'among the origins'}`;
+    return { status: 403, text: 'Pages from this origin may not connect.', detail };
   }
   return null;
 }

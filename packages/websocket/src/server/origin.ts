@@ -15,7 +15,9 @@ export function checkOrigins(origins: Origins): Origins {
     if (origin === 'null') return 'null';
     const parsed = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : null;
     const isOrigin =
-      parsed !== null && parsed.host !== '' && `${parsed.protocol}//${parsed.host}` === trimmed(origin);
+      parsed !== null &&
+      /^[^*]+$/.test(parsed.host) &&
+      `${parsed.protocol}//${parsed.host}` === trimmed(origin);
     if (!isOrigin) refuse(`origins: ${String(origin)} is not like https://example.org`);
     return trimmed(origin);
   });

@@ -5,7 +5,7 @@ import { webSocketUsageError } from '../errors.js';
 import { OPTION_NAMES, settingsOf, type WebSocketOptions, type WebSocketSettings } from '../options.js';
 import { acceptKey } from '../protocol/accept-key.js';
 import { acceptOffer } from '../protocol/deflate.js';
-import { WebSocket, type WebSocketClass } from '../websocket.js';
+import { internals, WebSocket, type WebSocketClass } from '../websocket.js';
 import { checkHandshake, offeredProtocols, UPGRADE_REQUIRED } from './handshake.js';
 import { checkOrigins, type Origins } from './origin.js';
 
@@ -88,22 +88,32 @@ async function take<T extends WebSocket>(
     if (refusal !== null) {
       const headers = refusal.status === 426 ? { ...UPGRADE_REQUIRED, Connection: 'Upgrade' } : undefined;
       request.sendResponse(refusal.text, refusal.status, headers);
+      logRefusal(request, refusal.status, refusal.detail ?? refusal.text);
       return null;
     }
     const socket = new Class();
+    internals.ask(socket, request);
     const headers = new HTTPHeaders();
     const verdict = socket.onHandshake(request, headers);
     const mayOpen = isThenable(verdict) ? await inTime(verdict, request, settings) : verdict;
     if (connection.closed || !request.response.isUntouched) return null;
     // Who has shut its side could not say Close.
     if (mayOpen === LEFT) connection.close();
-    else if (mayOpen === false) request.sendResponse('This WebSocket was refused.', 403, headers);
+    else if (mayOpen !== undefined && !mayOpen)
+      request.sendResponse('This WebSocket was refused.', 403, headers);
     else return open(request, socket, settings, headers, args);
     return null;
   } catch (error) {
     connection.failResponse(request, error);
     return null;
   }
+}
+
+/** A browser tells its page nothing of it, and its user little. */
+function logRefusal({ connection, path, remoteIp }: HTTPRequest, status: number, why: string): void {
+  connection.logger.warn(
+    `refused a WebSocket at ${path} from ${remoteIp || 'a local client'} with ${status}: ${why}`,
+  );
 }
 
 /** Stands for the verdict when the client has not waited for it. */
@@ -119,7 +129,10 @@ async function inTime(
   let stopWaiting = () => {};
   const given = new Promise<unknown>((resolve, reject) => {
     const leave = () => resolve(LEFT);
-    const giveUp = () => reject(new HTTPError(503, 'The WebSocket handshake took too long.'));
+    const giveUp = () => {
+      logRefusal(request, 503, 'onHandshake took longer than handshakeTimeoutMs');
+      reject(new HTTPError(503, 'The WebSocket handshake took too long.'));
+    };
     const { handshakeTimeoutMs: ms } = limits;
     const timer = ms === Number.POSITIVE_INFINITY ? null : connection.engine.defer(ms, giveUp);
     if (signal.aborted) leave();
@@ -154,7 +167,8 @@ function open<T extends WebSocket>(
   if (agreement !== null) headers.set('Sec-WebSocket-Extensions', agreement.text);
   const { connection: stream } = request;
   const extensions = agreement?.text ?? '';
-  const session = socket.open({ stream, settings, isServer: true, agreement, protocol, extensions, request });
+  const parts = { stream, settings, isServer: true, agreement };
+  const session = internals.open(socket, { ...parts, protocol, extensions, request });
   stream.readDelimiter = null;
   stream.upgrade('websocket', session, headers);
   session.begin(args);

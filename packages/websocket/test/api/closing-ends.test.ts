@@ -167,7 +167,7 @@ describe('api: the end of a WebSocket', () => {
     await far.settle();
     expect(far.error).to.be.an.instanceof(WebSocketProtocolError).with.property('closeCode', 1002);
     expect(far.log.entries).to.deep.equal([
-      { level: 'warn', message: 'failed the WebSocket with 192.0.2.7 by 1002', error: far.error },
+      { level: 'warn', message: 'failed the WebSocket with 192.0.2.7 at /chat by 1002', error: far.error },
     ]);
   });
 
@@ -180,7 +180,7 @@ describe('api: the end of a WebSocket', () => {
     client.write(frame({ opcode: 3 }));
     await far.settle();
     expect(far.log.entries.map(({ message }) => message)).to.deep.equal([
-      'failed the WebSocket with a local peer by 1002',
+      'failed the WebSocket with a local client at /chat by 1002',
     ]);
   });
 });

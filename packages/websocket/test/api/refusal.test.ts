@@ -165,15 +165,16 @@ describe('api: refusing a handshake', () => {
     }
   }
 
-  it('anything but false takes it', async () => {
-    for (const verdict of [undefined, null, 0, '', true, 1, 'no', {}]) {
+  it('nothing takes it, and so does what is true; what is false does not', async () => {
+    for (const verdict of [undefined, true, 1, 'no', {}, false, null, 0, '', Number.NaN]) {
       class Taking extends WebSocket {
         override onHandshake(): unknown {
           return verdict;
         }
       }
       const far = wire(webSocketHandler(Taking));
-      expect((await answerTo(far, handshake())).status, String(verdict)).to.equal(101);
+      const status = verdict === undefined || verdict ? 101 : 403;
+      expect((await answerTo(far, handshake())).status, String(verdict)).to.equal(status);
     }
   });
 

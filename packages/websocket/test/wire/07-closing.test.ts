@@ -152,7 +152,7 @@ describe('RFC 6455 §7.1.7 Failing the Connection', () => {
     const far = await socketWire();
     await far.exchange(Buffer.concat([wrong, wrong]));
     expect(far.log.entries.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
-      'warn failed the WebSocket with 192.0.2.7 by 1002',
+      'warn failed the WebSocket with 192.0.2.7 at /chat by 1002',
     ]);
     expect(far.error).to.include({ code: 'WEBSOCKET_OPCODE', closeCode: 1002, section: 'RFC 6455 §5.2' });
   });
