@@ -153,6 +153,7 @@ describe('api: origins', () => {
     ['https://user@example.com'],
     ['https://example.com:443'],
     ['https://*.example.com:'],
+    ['https://*.example.org'],
     ['file://'],
     ['*'],
     [null],
