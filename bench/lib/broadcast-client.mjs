@@ -5,7 +5,7 @@
 import { LoadConnection, openAll } from './load-connection.mjs';
 import { LoadMeter } from './load-meter.mjs';
 
-const { port, pids, connections, seconds, opening, exchanges } = JSON.parse(process.argv[2] ?? '{}');
+const { port, pids, connections, seconds, opening, exchanges, batch } = JSON.parse(process.argv[2] ?? '{}');
 const meter = new LoadMeter(pids);
 const segment = Buffer.from(exchanges[0].segment, 'base64');
 const reply = Buffer.from(exchanges[0].reply, 'base64');
@@ -31,7 +31,7 @@ function replied() {
   meter.note(performance.now() - sent);
   if (meter.elapsedMs < seconds * 1_000) return broadcast();
   meter.end();
-  meter.finish(connections);
+  meter.finish(connections * batch);
 }
 
 /** @param {string} reason */

@@ -44,10 +44,11 @@ export function wsEchoWork({ name, title, bytes, batch = 1 }) {
  * @param {string} parts.title
  * @param {number} parts.bytes
  * @param {number} parts.members
+ * @param {number} [parts.batch] How many texts it sends at once.
  */
-export function wsBroadcastWork({ name, title, bytes, members }) {
+export function wsBroadcastWork({ name, title, bytes, members, batch = 1 }) {
   const reason = tooFewFiles(members + OTHER_FILES);
-  const exchanges = [exchangeOf(TEXT, textOf(bytes))];
+  const exchanges = [exchangeOf(TEXT, textOf(bytes), batch)];
   return loadWork({
     ...SERVERS,
     name,
@@ -58,7 +59,14 @@ export function wsBroadcastWork({ name, title, bytes, members }) {
     without: reason === null ? {} : Object.fromEntries(SERVERS.servers.map((server) => [server, reason])),
     notes: [BROADCAST_P99],
     load: (options) =>
-      tcpLoad({ ...options, client: 'broadcast-client', connections: members, opening: OPENING, exchanges }),
+      tcpLoad({
+        ...options,
+        client: 'broadcast-client',
+        connections: members,
+        opening: OPENING,
+        exchanges,
+        batch,
+      }),
   });
 }
 

@@ -8,7 +8,7 @@ import { lineEcho, lines16 } from './line-echo.mjs';
 import { pipelined } from './pipelined.mjs';
 import { tcpEcho } from './tcp-echo.mjs';
 import { upload } from './upload.mjs';
-import { wsBroadcast } from './ws-broadcast.mjs';
+import { wsBroadcast, wsBroadcast16 } from './ws-broadcast.mjs';
 import { ws16, wsEcho1k, wsEcho16k, wsEcho20 } from './ws-echo.mjs';
 import { wsIdle } from './ws-idle.mjs';
 
@@ -27,6 +27,7 @@ export const WORKS = [
   wsEcho16k,
   ws16,
   wsBroadcast,
+  wsBroadcast16,
   idle,
   wsIdle,
   upload,

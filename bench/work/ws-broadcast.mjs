@@ -6,3 +6,11 @@ export const wsBroadcast = wsBroadcastWork({
   bytes: 100,
   members: 5_000,
 });
+
+export const wsBroadcast16 = wsBroadcastWork({
+  name: 'ws-broadcast-16',
+  title: 'the same, 16 messages in a segment of the sender’s',
+  bytes: 100,
+  members: 5_000,
+  batch: 16,
+});
