@@ -28,6 +28,8 @@ const ENGINE_EXPORTS = {
     'canonicalIp',
     'container',
     'isThenable',
+    'requireCount',
+    'requireMilliseconds',
     'requireOptions',
   ],
   types: [
