@@ -17,7 +17,7 @@ export interface DeflateOptions {
   /** Messages of fewer bytes are sent as they are. Default 1,024. */
   threshold?: number | undefined;
   /**
-   * Whether a message may refer to earlier ones, which compresses small ones far better and takes some 300 KiB of memory for each
+   * Whether a message may refer to earlier ones, which compresses small ones far better and takes some 230 KiB of memory for each
    * connection. Default false.
    */
   contextTakeover?: boolean | undefined;
