@@ -12,6 +12,7 @@ import {
   type StreamOwner,
   type TimerHandle,
 } from '@inseam/engine';
+import type { HTTPRequest } from '@inseam/http';
 import {
   WebSocketProtocolError,
   webSocketError,
@@ -54,6 +55,13 @@ export interface SessionParts {
   readonly settings: WebSocketSettings;
   readonly isServer: boolean;
   readonly agreement: Agreement | null;
+}
+
+/** What a handshake has settled. */
+export interface Opening extends SessionParts {
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly request: HTTPRequest | null;
 }
 
 /** How long more than `maxBufferedBytes` may wait. A second: what is left then would be a second late. */

@@ -10,17 +10,10 @@ import { webSocketUsageError } from './errors.js';
 import { LONGEST_REASON, maySend, NORMAL } from './protocol/close-code.js';
 import { Message } from './protocol/message.js';
 import { ENTIRE_MESSAGE, type MessageDelimiter } from './protocol/message-cutter.js';
-import { Session, type SessionParts } from './session.js';
+import { type Opening, Session } from './session.js';
 
 /** A class of WebSockets: WebSocket or a subclass whose constructor needs nothing. */
 export type WebSocketClass<T extends WebSocket = WebSocket> = new () => T;
-
-/** What a handshake has settled. */
-export interface Opening extends SessionParts {
-  readonly protocol: string;
-  readonly extensions: string;
-  readonly request: HTTPRequest | null;
-}
 
 /** What a group wants to know of its members. */
 interface Membership {
@@ -66,7 +59,8 @@ export class WebSocket implements AsyncIterable<string | Buffer> {
     ...args: unknown[]
   ): Promise<T> {
     const socket = new this();
-    return connect(socket, url, options, args).then(() => socket);
+    const open = (opening: Opening) => internals.open(socket, opening);
+    return connect(open, url, options, args).then(() => socket);
   }
 
   // Handlers, each of which may be async -----------------------------------------------------------------------

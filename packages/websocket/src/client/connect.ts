@@ -2,10 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Engine, requireOptions, type TlsClientOptions } from '@inseam/engine';
 import { OPTION_NAMES, refuse, settingsOf, type WebSocketOptions } from '../options.js';
-import type { WebSocket } from '../websocket.js';
 import { type Endpoint, endpointOf } from './endpoint.js';
 import { type HandshakeHeaders, handshakeRequest } from './handshake-request.js';
-import { HandshakeStream } from './handshake-stream.js';
+import { HandshakeStream, type Opener } from './handshake-stream.js';
 
 export interface ConnectOptions extends WebSocketOptions, HandshakeHeaders {
   /** TLS for `wss:`; without that it has no effect. */
@@ -24,16 +23,16 @@ export interface ConnectOptions extends WebSocketOptions, HandshakeHeaders {
 const NAMES = ['origin', 'headers', 'cookies', 'tls', 'signal', 'connectTimeoutMs', 'engine'];
 
 /**
- * Resolves when `socket` is open, behind its `onConnect`. Throws UsageError at the call, as `Stream.connect` does. Rejects with
+ * Resolves behind `onConnect`, when the WebSocket that `open` opens stands. Throws UsageError at the call, as `Stream.connect` does. Rejects with
  * TransportError or WebSocketHandshakeError when nothing of the connection is left; then no handler has been called.
  */
 export function connect(
-  socket: WebSocket,
+  open: Opener,
   url: string | URL,
   options: ConnectOptions,
   args: unknown[],
 ): Promise<void> {
-  const { stream, endpoint } = prepare(socket, url, options, args);
+  const { stream, endpoint } = prepare(open, url, options, args);
   const { tls, connectTimeoutMs } = options;
   if (endpoint.isSecure) stream.startTls({ ...tls, ALPNProtocols: tls?.ALPNProtocols ?? ['http/1.1'] });
   stream.connect(endpoint.address, { connectTimeoutMs });
@@ -43,7 +42,7 @@ export function connect(
 
 /** Everything that can be done without a connection. */
 export function prepare(
-  socket: WebSocket,
+  open: Opener,
   url: string | URL,
   options: ConnectOptions,
   args: unknown[],
@@ -55,6 +54,6 @@ export function prepare(
   const endpoint = endpointOf(url);
   const key = randomBytes(16).toString('base64');
   const request = handshakeRequest(endpoint, key, settings, options);
-  const stream = new HandshakeStream({ socket, settings, request, key, args, signal }, engine);
+  const stream = new HandshakeStream({ open, settings, request, key, args, signal }, engine);
   return { stream, endpoint };
 }

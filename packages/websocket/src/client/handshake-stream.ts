@@ -7,13 +7,15 @@ import { asError, transportError } from '@inseam/engine/errors';
 import { HTTPProtocolError } from '@inseam/http';
 import { WebSocketHandshakeError, webSocketTransportError } from '../errors.js';
 import type { WebSocketSettings } from '../options.js';
-import type { Session } from '../session.js';
-import { internals, type WebSocket } from '../websocket.js';
+import type { Opening, Session } from '../session.js';
 import { AnswerReader } from './answer-reader.js';
 import { agreedBy } from './handshake-answer.js';
 
+/** Makes a WebSocket's session of what the handshake has settled. */
+export type Opener = (opening: Opening) => Session;
+
 export interface HandshakePlan {
-  readonly socket: WebSocket;
+  readonly open: Opener;
   readonly settings: WebSocketSettings;
   /** As latin1 text. */
   readonly request: string;
@@ -100,7 +102,7 @@ export class HandshakeStream extends Stream {
 
   // Success and failure -----------------------------------------------------------------------------------------
 
-  #answered({ reader, socket, settings, key, args, resolve }: Handshake): void {
+  #answered({ reader, open, settings, key, args, resolve }: Handshake): void {
     const { head } = reader;
     if (head?.status !== 101) {
       // `onClose` follows, and says what was answered.
@@ -109,7 +111,7 @@ export class HandshakeStream extends Stream {
     }
     const { protocol, agreement } = agreedBy(head, key, settings);
     const extensions = agreement?.text ?? '';
-    const session = internals.open(socket, {
+    const session = open({
       stream: this,
       settings,
       isServer: false,

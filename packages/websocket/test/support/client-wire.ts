@@ -17,6 +17,7 @@ import {
 import type { ConnectOptions } from '@inseam/websocket';
 import { expect } from 'chai';
 import { prepare } from '#websocket/client/connect.js';
+import { internals } from '#websocket/websocket.js';
 import { type CodeLog, engineWith, RecordingSocket } from './client-parts.js';
 
 export interface ClientWire {
@@ -53,7 +54,7 @@ export async function clientWire(given: ClientWireOptions = {}): Promise<ClientW
   const { url = 'ws://example.com/', args = [], socket = new RecordingSocket(), beside, ...options } = given;
   const clock = beside?.clock ?? fakeClock();
   const { engine, log } = beside ?? engineWith(clock);
-  const { stream } = prepare(socket, url, { ...options, engine }, args);
+  const { stream } = prepare((opening) => internals.open(socket, opening), url, { ...options, engine }, args);
   const [server, near] = memoryPair();
   const sink = new RecordingSink();
   let result: unknown = null;
