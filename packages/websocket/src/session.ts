@@ -38,8 +38,9 @@ export interface SessionSink {
   readonly name: string;
   /** For the log: who is at the other end. */
   readonly peer: string;
-  /** Whether there is an `onRead` of the user's, and whether there can be, or it is WebSocket itself. */
+  /** Whether there is an `onRead` of the user's. */
   readonly isHeard: boolean;
+  /** Whether it is WebSocket itself, which only a loop can read. */
   readonly isPlain: boolean;
   onConnect(args: unknown[]): unknown;
   onRead(piece: unknown): unknown;

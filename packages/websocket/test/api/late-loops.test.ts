@@ -143,4 +143,17 @@ describe('api: a loop that comes late', () => {
     await far.settle();
     expect(got).to.deep.equal(['a', 'b', 'c']);
   });
+
+  it('of a handler that ends with the connection is no error for the log', async () => {
+    const far = wire(async (request) => {
+      const socket = await upgrade(request);
+      if (socket !== null) for await (const _ of socket);
+    });
+    far.send(handshake());
+    await far.takeHead();
+    far.client.end();
+    await far.settle();
+    expect(far.log.entries.map(({ level }) => level)).to.deep.equal(['debug']);
+    expect(far.log.codes).to.deep.equal(['WEBSOCKET_NO_CLOSE']);
+  });
 });
